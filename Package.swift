@@ -1,0 +1,54 @@
+// swift-tools-version: 6.3
+import PackageDescription
+
+/// Settings of every Swift target: the cursor types of the wire code are non-escapable, which needs lifetimes.
+let settings: [SwiftSetting] = [
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "grapevine",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "Grapevine", targets: ["Grapevine"]),
+    .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
+    .library(name: "GrapevineSimulator", targets: ["GrapevineSimulator"]),
+    .executable(name: "grapevine", targets: ["GrapevineCommand"]),
+    .executable(name: "grapevine-bench", targets: ["GrapevineBenchmarks"]),
+  ],
+  targets: [
+    .target(name: "GrapevineCore", swiftSettings: settings),
+    .target(name: "CLinux"),
+    .target(name: "CAllocations"),
+    .target(
+      name: "GrapevineTransport",
+      dependencies: ["GrapevineCore", .target(name: "CLinux", condition: .when(platforms: [.linux]))],
+      swiftSettings: settings),
+    .target(
+      name: "Grapevine", dependencies: ["GrapevineCore", "GrapevineTransport"], swiftSettings: settings),
+    .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
+    .executableTarget(
+      name: "GrapevineCommand",
+      dependencies: ["Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "GrapevineBenchmarks",
+      dependencies: [
+        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "CAllocations",
+      ],
+      swiftSettings: settings),
+    .testTarget(name: "GrapevineCoreTests", dependencies: ["GrapevineCore"], swiftSettings: settings),
+    .testTarget(
+      name: "GrapevineTransportTests", dependencies: ["GrapevineTransport", "GrapevineCore"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "GrapevineTests", dependencies: ["Grapevine", "GrapevineCore", "GrapevineTransport"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "GrapevineSimulatorTests", dependencies: ["GrapevineSimulator", "GrapevineCore"],
+      swiftSettings: settings),
+    .testTarget(name: "TidyTests", swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,55 @@
+// A table whose size is decided once.
+//
+// The core's tables are as large as the configuration allows, but an idle node should not pay for what it
+// does not use. Zeroed pages from the C allocator become resident only when first written, which a Swift
+// array, written whole at creation, cannot offer.
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A fixed number of plain values, all zero bits at first; owned by one holder and freed with it.
+///
+/// `Element` must be valid when all its bytes are zero.
+struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
+  private let base: UnsafeMutablePointer<Element>
+  let count: Int
+
+  /// Reserves room for `count` elements; memory becomes resident as it is written.
+  init(count: Int) {
+    let bytes = max(1, count) * MemoryLayout<Element>.stride
+    guard let memory = calloc(1, bytes) else {
+      preconditionFailure("no memory for a table of \(bytes) bytes; lower the limits in the configuration")
+    }
+    base = memory.bindMemory(to: Element.self, capacity: count)
+    self.count = count
+  }
+
+  deinit {
+    free(base)
+  }
+
+  subscript(index: Int) -> Element {
+    @inline(__always) _read {
+      precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "table index out of range")
+      yield base[index]
+    }
+    @inline(__always) nonmutating _modify {
+      precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "table index out of range")
+      yield &base[index]
+    }
+  }
+
+  /// Sets the elements of `range` to zero.
+  func clear(_ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "table range out of range")
+    memset(base + range.lowerBound, 0, range.count * MemoryLayout<Element>.stride)
+  }
+
+  /// The bytes of the table from `offset` on; the caller keeps to `count`.
+  func pointer(at offset: Int) -> UnsafeMutablePointer<Element> { base + offset }
+}
