@@ -1,0 +1,50 @@
+// What is wrong with a written address.
+
+/// Why a text is not the address of a UDP endpoint.
+public enum AddressError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The text is empty, longer than 512 bytes, or holds a byte that no address has.
+  case malformed(text: String)
+  /// No port follows the host.
+  case portMissing(text: String)
+  /// The port is not a number from 0 to 65535 written in digits.
+  case portInvalid(text: String, port: String)
+  /// The host is not a numeric address, and `Endpoint.init` looks up no names.
+  case hostInvalid(text: String, host: String)
+  /// The part behind `%` names no interface of this machine, or stands behind an address that needs none.
+  case interfaceInvalid(text: String, interface: String)
+  /// The multiaddress has a part that is not understood or not at its place.
+  case multiaddressInvalid(text: String, part: String)
+  /// The name service gave no address for the host; `reason` is what it said.
+  case unresolved(text: String, host: String, reason: String)
+
+  /// One sentence that says what was got and what would do.
+  public var description: String {
+    switch self {
+    case .malformed(let text):
+      "\(quoted(text)) is not an address: write host:port, such as 127.0.0.1:7946 or [::1]:7946"
+    case .portMissing(let text):
+      "\(quoted(text)) has no port: write host:port, with an IPv6 address in brackets, as in [::1]:7946"
+    case .portInvalid(let text, let port):
+      "port \(quoted(port)) in \(quoted(text)) must be digits from 0 to 65535"
+    case .hostInvalid(let text, let host):
+      "host \(quoted(host)) in \(quoted(text)) is not a numeric address: write one, or resolve the name first"
+    case .interfaceInvalid(let text, let interface):
+      "interface \(quoted(interface)) in \(quoted(text)) does not fit: "
+        + "name one that `ip link` lists, behind an address of fe80::/10 only"
+    case .multiaddressInvalid(let text, let part):
+      "part \(quoted(part)) of \(quoted(text)) is not understood: write /ip4/127.0.0.1/udp/7946, "
+        + "/ip6/::1/udp/7946, /dns/localhost/udp/7946 or /ip/127.0.0.1/port/7946"
+    case .unresolved(let text, let host, let reason):
+      "host \(quoted(host)) in \(quoted(text)) has no address: \(reason)"
+    }
+  }
+
+  /// The text in quotes: at most 80 characters of it, what cannot be printed replaced.
+  private func quoted(_ text: String) -> String {
+    var shown = "\""
+    for scalar in text.unicodeScalars.prefix(80) {
+      shown.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7f ? "?" : scalar)
+    }
+    return shown + (text.unicodeScalars.count > 80 ? "…\"" : "\"")
+  }
+}
