@@ -98,8 +98,10 @@ final class LoopThread: @unchecked Sendable {
       return true
     }
     if ready.readable || ready.writable || ranJobs || wasCalled || wait.deadline <= MonotonicClock.now() {
+      let wantedWritable = wait.wantsWritable
       wait = client.step(readable: ready.readable, writable: ready.writable)
-      state.poller.setWantsWritable(wait.wantsWritable)
+      // Also when it stays wanted, because another descriptor may be watched by now.
+      if wait.wantsWritable || wantedWritable { state.poller.setWantsWritable(wait.wantsWritable) }
     }
     return true
   }

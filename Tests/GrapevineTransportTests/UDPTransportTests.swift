@@ -18,8 +18,8 @@ struct UDPTransportTests {
     sender.segmentOffload = offload
     transfer(1_000, from: sender, to: receiver)
     #expect(sender.segmentOffload == (offload && sender.supportsSegmentOffload))
-    // A batch of 64 leaves in one call; what is at hand comes in one call, and one more finds nothing.
-    #expect(sender.counters.systemCallsSend == (1_000 + 63) / 64 || sender.counters.systemCallsSend < 40)
+    // Sixteen batches, each in one call.
+    #expect(sender.counters.systemCallsSend == (1_000 + 63) / 64)
   }
 
   @Test("an IPv4 peer reaches a socket of all addresses of both families, and gets its answer")
@@ -127,7 +127,7 @@ struct UDPTransportTests {
     while buffer.append([UInt8](repeating: 7, count: 1_200), to: receiver.localEndpoint) {}
     #expect(sender.send(buffer, from: 0) == 64)
     let received = receiver.takeAll().count
-    #if os(Linux)
+    #if os(Linux) && !GRAPEVINE_PORTABLE
       #expect(received < 64 && receiver.counters.receiveDrops == 64 - received)
     #endif
   }
