@@ -7,11 +7,19 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// Swift packages choose how to link the library; `make lib` asks for a file of one kind.
+let libraryType: Product.Library.LibraryType? =
+  switch Context.environment["GRAPEVINE_LIBRARY"] {
+  case "static": .static
+  case "dynamic": .dynamic
+  default: nil
+  }
+
 let package = Package(
   name: "grapevine",
   platforms: [.macOS(.v26)],
   products: [
-    .library(name: "Grapevine", targets: ["Grapevine"]),
+    .library(name: "Grapevine", type: libraryType, targets: ["Grapevine"]),
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
     .library(name: "GrapevineSimulator", targets: ["GrapevineSimulator"]),
     .executable(name: "grapevine", targets: ["GrapevineCommand"]),

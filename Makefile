@@ -1,0 +1,74 @@
+# Grapevine: what there is to do, by name. `make help` lists it.
+
+# Debian packages that the toolchain needs to link: the C and C++ libraries' development files.
+PACKAGES := libc6-dev g++
+
+RUN_ARGUMENTS ?= demo --nodes 8 --messages 100
+BENCH_ARGUMENTS ?=
+TEST_SECONDS ?= 1200
+PREFIX ?= /usr/local
+
+# One set of flags for every release build of the command, so that no target undoes another's build.
+# On Linux the Swift runtime goes into the executable, which then starts faster and needs no Swift to run.
+LINUX := $(filter Linux,$(shell uname -s))
+RELEASE := swift build -c release $(if $(LINUX),--static-swift-stdlib)
+RELEASE_BIN := .build/release
+
+# Warnings as errors changes the compiler's flags, so these builds have a directory of their own.
+STRICT := -Xswiftc -warnings-as-errors --scratch-path .build/strict
+FORMATTED := Sources Tests Package.swift $(wildcard Examples)
+
+# Ends a test run that hangs, where there is a `timeout`: as ^C would, which ends the test process too, and in
+# the foreground, so that ^C itself still arrives.
+TIMEOUT := $(shell command -v timeout 2>/dev/null)
+LIMIT := $(if $(TIMEOUT),timeout --foreground --signal=INT --kill-after=20 $(TEST_SECONDS))
+
+LIBRARY := swift build -c release --scratch-path .build/library --product Grapevine
+LIBRARY_BIN := .build/library/release
+LIBRARY_MODULES := GrapevineCore GrapevineTransport Grapevine
+
+help:  ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+run: toolchain  ## Run a demo: 8 nodes, 100 messages (RUN_ARGUMENTS="...")
+	$(RELEASE) --product grapevine
+	$(RELEASE_BIN)/grapevine $(RUN_ARGUMENTS)
+
+test: toolchain  ## Run all tests
+	$(LIMIT) swift test </dev/null
+
+bench: toolchain  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
+	$(RELEASE)
+	$(if $(LINUX),$(MAKE) -C Benchmarks/floor)
+	$(RELEASE_BIN)/grapevine bench $(BENCH_ARGUMENTS)
+
+check: toolchain  ## Check the format, build with warnings as errors, run all tests
+	swift format lint --strict --parallel --recursive $(FORMATTED)
+	swift build --build-tests $(STRICT)
+	$(LIMIT) swift test --skip-build $(STRICT) </dev/null
+
+format: toolchain  ## Format the sources in place
+	swift format format --in-place --parallel --recursive $(FORMATTED)
+
+lib: toolchain  ## Build the library, static and dynamic, with its modules, into out/lib
+	rm -rf out/lib
+	mkdir -p out/lib/modules
+	GRAPEVINE_LIBRARY=static $(LIBRARY)
+	GRAPEVINE_LIBRARY=dynamic $(LIBRARY)
+	cp $(LIBRARY_BIN)/libGrapevine.* out/lib/
+	cp $(LIBRARY_MODULES:%=$(LIBRARY_BIN)/Modules/%.swiftmodule) out/lib/modules/
+	cp -R Sources/CLinux/include out/lib/modules/CLinux
+
+install: toolchain  ## Install the commands below PREFIX (/usr/local), honouring DESTDIR
+	$(RELEASE)
+	mkdir -p "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(RELEASE_BIN)/grapevine $(RELEASE_BIN)/grapevine-bench "$(DESTDIR)$(PREFIX)/bin"
+
+clean:  ## Remove everything that was built
+	rm -rf .build out
+
+toolchain:
+	@Scripts/toolchain
+	@Scripts/need $(PACKAGES)
+
+.PHONY: help run test bench check format lib install clean toolchain
