@@ -22,7 +22,7 @@ public struct MemberID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomS
 }
 
 /// What the cluster promises for a message.
-public enum DeliveryLevel: UInt8, Sendable, CaseIterable {
+public enum DeliveryLevel: UInt8, Sendable, CaseIterable, BitwiseCopyable {
   /// Every member that is connected to the origin by some path for long enough delivers it exactly once, in no
   /// particular order, while the message is within the repair horizon; a gap beyond it is an event.
   case reliable = 0

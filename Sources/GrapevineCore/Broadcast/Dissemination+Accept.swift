@@ -1,0 +1,97 @@
+// Taking messages in.
+
+extension Dissemination {
+  /// Takes a run of messages from a neighbour: each new one is logged, delivered and passed on.
+  ///
+  /// - Throws: `DecodeError` when the run is cut short; the messages before that were taken.
+  mutating func onGossip(
+    _ header: GossipHeader, from slot: Int, payloads cursor: inout Cursor, now: Instant,
+    counters: inout Counters, into effects: inout Effects
+  ) throws(DecodeError) {
+    guard header.origin != identity,
+      let place = place(header.origin, header.level, now: now, counters: &counters)
+    else {
+      counters.duplicates &+= header.count
+      counters.copiesReceived &+= header.count
+      return try skipPayloads(header.count, cursor: &cursor)
+    }
+    let highest = header.first &+ header.count &- 1
+    let bit: UInt32 = 1 << UInt32(slot)
+    let row = slot &* capacity &+ place
+    if progress[row].high < highest { progress[row].high = highest }
+    if streams[place].knownHigh < highest { streams[place].knownHigh = highest }
+    streams[place].lastActive = now
+    let floorBefore = streams[place].floor
+    let hops = min(header.hops &+ 1, GossipHeader.hopsLimit)
+    let eligible = hops < rounds ? up & ~bit : 0
+    var sequence = header.first
+    defer { didAccept(place, floorBefore: floorBefore, now: now) }
+    while sequence <= highest {
+      let payload = try cursor.readBytes(try cursor.readVariable())
+      counters.copiesReceived &+= 1
+      switch windows.judge(sequence, in: streams[place], at: place) {
+      case .new:
+        if makeRoom(for: payload.count, now: now), effects.deliveries.hasRoom(for: payload.count),
+          payload.count <= payloadLimit
+        {
+          log.append(
+            stream: place, sequence: sequence, targets: chooseTargets(eligible), hops: hops,
+            isTagged: header.isTagged, source: UInt8(truncatingIfNeeded: slot), payload: payload)
+          effects.deliveries.append(
+            origin: header.origin, sequence: sequence, level: header.level, isTagged: header.isTagged,
+            payload: payload)
+          windows.insert(sequence, in: &streams[place], at: place)
+          streams[place].logged &+= 1
+          counters.deliveries &+= 1
+        } else {
+          counters.deferred &+= 1
+        }
+      case .duplicate:
+        counters.duplicates &+= 1
+        if let index = log.find(stream: place, sequence: sequence) { log[index].targets &= ~bit }
+      case .tooFarAhead:
+        counters.deferred &+= 1
+      }
+      sequence &+= 1
+    }
+  }
+
+  /// Tells neighbours, and sees whether something is missing.
+  @inline(__always)
+  private mutating func didAccept(_ place: Int, floorBefore: UInt64, now: Instant) {
+    guard streams[place].level == .reliable else { return }
+    markDirty(place, delay: digestDelay, now: now)
+    guard streams[place].floor < streams[place].knownHigh else { return }
+    if !streams[place].isIncomplete {
+      becomeIncomplete(place, now: now)
+    } else if streams[place].floor > floorBefore {
+      // Progress: what was asked for is arriving. When all of it is here, the rest is asked for at once.
+      streams[place].fruitlessRequests = 0
+      streams[place].unsuppliedSince = Instant()
+      let isAnswered = streams[place].floor >= streams[place].requestedThrough
+      scheduleRequest(place, at: isAnswered ? now + reorderGrace : now + repairTimeout)
+    }
+  }
+
+  private func skipPayloads(_ count: UInt64, cursor: inout Cursor) throws(DecodeError) {
+    for _ in 0..<count { _ = try cursor.readBytes(try cursor.readVariable()) }
+  }
+
+  /// Puts the stream on the list of those with something missing.
+  mutating func becomeIncomplete(_ place: Int, now: Instant) {
+    guard !streams[place].isIncomplete, incompleteCount < capacity else { return }
+    streams[place].isIncomplete = true
+    streams[place].isRequestDue = false
+    streams[place].fruitlessRequests = 0
+    streams[place].unsuppliedSince = Instant()
+    incomplete[incompleteCount] = UInt32(truncatingIfNeeded: place)
+    incompleteCount += 1
+    scheduleRequest(place, at: now + reorderGrace)
+  }
+
+  mutating func scheduleRequest(_ place: Int, at instant: Instant) {
+    streams[place].isRequestDue = false
+    streams[place].requestAt = instant
+    repairAt = min(repairAt, instant)
+  }
+}

@@ -1,0 +1,316 @@
+// How messages travel: pushed eagerly, repaired by asking.
+//
+// A message that is new here goes into the log, to the application, and eagerly on to some neighbours: rumour
+// mongering (Demers et al., PODC 1987 §1.4) over the view. Neighbours tell each other in digests what they
+// hold; whoever lacks something asks one of those who have it: anti-entropy (same paper, §1.3). A message stays in the
+// log until every neighbour has it, so that a slow or lossy link slows its senders and loses nothing.
+
+/// What the dissemination knows of one link.
+struct LinkState: BitwiseCopyable {
+  /// The index of the log entry to look at next for pushing.
+  var cursor: UInt64 = 0
+  /// When the digest is due; `never` while nothing changed.
+  var digestAt = Instant.never
+  /// When to tell again what the other end has not confirmed.
+  var resendAt = Instant.never
+  var resendWait: Nanoseconds = 0
+  /// Our own last number when the link came up: its other end is not waited for below it.
+  var ownBase: UInt64 = 0
+  /// Since when the link alone keeps the log from forgetting; zero when it does not.
+  var blockingSince = Instant()
+  /// The link is too far behind to be waited for.
+  var isLagging = false
+  /// Repairs asked for: a ring.
+  var repairFirst: UInt8 = 0
+  var repairCount: UInt8 = 0
+  /// Whether the next digest asks for one in return.
+  var asks = false
+
+  init() {}
+}
+
+/// Consecutive messages that a neighbour asked for.
+struct Repair: BitwiseCopyable {
+  var stream: UInt32
+  var next: UInt64
+  var last: UInt64
+}
+
+/// Why a message cannot be broadcast now.
+public enum BroadcastError: Error, Equatable, Sendable {
+  /// The outbox is full: neighbours have not taken what was sent. Try again after the next step.
+  case wouldBlock
+  /// The payload is longer than `limit` bytes.
+  case tooLarge(limit: Int)
+  /// The node is not a member: join first.
+  case notConnected
+}
+
+/// The streams, the log, and every link's place in both.
+struct Dissemination: ~Copyable {
+  let identity: UInt64
+  let payloadLimit: Int
+  let fanout: Int
+  let rounds: UInt8
+  let messagesPerDatagram: Int
+  let digestDelay: Nanoseconds
+  let reorderGrace: Nanoseconds
+  let repairTimeout: Nanoseconds
+  let gapPatience: Nanoseconds
+  let stallLimit: Nanoseconds
+
+  var streams: StreamTable
+  let windows: SequenceWindows
+  var log: MessageLog
+  let progress: FixedTable<LinkProgress>
+  let states: FixedTable<LinkState>
+  let repairs: FixedTable<Repair>
+  /// One bit per link and stream: to be told, and told but not confirmed.
+  let dirty: FixedTable<UInt64>
+  let unsettled: FixedTable<UInt64>
+  let capacity: Int
+  let wordsPerLink: Int
+  /// Places of streams with something missing.
+  let incomplete: FixedTable<UInt32>
+  var incompleteCount = 0
+  /// The earliest time at which one of these wants attention.
+  var repairAt = Instant.never
+  var up: UInt32 = 0
+  var generator: Generator
+
+  /// Repairs remembered for one link; more are asked for again. Chosen here.
+  static var repairsPerLink: Int { 32 }
+
+  init(identity: MemberID, configuration: Configuration, seed: UInt64) {
+    self.identity = identity.value
+    payloadLimit = configuration.payloadLimit
+    fanout = configuration.fanout
+    rounds = UInt8(configuration.rounds)
+    messagesPerDatagram = configuration.messagesPerDatagram
+    digestDelay = configuration.digestDelay.asNanoseconds
+    reorderGrace = configuration.reorderGrace.asNanoseconds
+    repairTimeout = configuration.repairTimeout.asNanoseconds
+    gapPatience = configuration.gapPatience.asNanoseconds
+    stallLimit = configuration.stallLimit.asNanoseconds
+    generator = Generator(seed: seed)
+    capacity = configuration.streamCapacity
+    wordsPerLink = (capacity + 63) / 64
+    streams = StreamTable(capacity: capacity, seed: generator.next())
+    windows = SequenceWindows(streams: capacity, width: configuration.sequenceWindow)
+    log = MessageLog(messages: configuration.logMessages, bytes: configuration.logBytes)
+    let slots = configuration.linkSlots
+    progress = FixedTable(count: slots * capacity)
+    states = FixedTable(count: slots)
+    repairs = FixedTable(count: slots * Self.repairsPerLink)
+    dirty = FixedTable(count: slots * wordsPerLink)
+    unsettled = FixedTable(count: slots * wordsPerLink)
+    incomplete = FixedTable(count: capacity)
+    _ = streams.add(self.identity, .reliable, now: Instant())
+    _ = streams.add(self.identity, .bestEffort, now: Instant())
+  }
+
+  /// The place of our own stream of a level: the first two places are ours for good.
+  static func ownPlace(_ level: DeliveryLevel) -> Int { level == .reliable ? 0 : 1 }
+}
+
+// Links.
+extension Dissemination {
+  /// A link came up: its other end is told everything.
+  mutating func linkUp(_ slot: Int, now: Instant) {
+    up |= 1 << UInt32(slot)
+    var state = LinkState()
+    state.cursor = log.head
+    state.ownBase = streams[0].floor
+    state.digestAt = now
+    state.resendAt = .never
+    state.resendWait = digestDelay
+    state.asks = true
+    states[slot] = state
+    let used = streams.placesUsed
+    progress.clear(slot * capacity..<slot * capacity + used)
+    for word in 0..<wordsPerLink {
+      dirty[slot * wordsPerLink + word] = 0
+      unsettled[slot * wordsPerLink + word] = 0
+    }
+    for place in 0..<used where streams[place].floor > 0 || streams[place].ahead > 0 { markDirty(place, on: slot) }
+  }
+
+  /// A link went down: what was asked of it is asked of another.
+  mutating func linkDown(_ slot: Int, now: Instant) {
+    up &= ~(1 << UInt32(slot))
+    states[slot] = LinkState()
+    for position in 0..<incompleteCount {
+      let place = Int(incomplete[position])
+      if Int(streams[place].requestSlot) == slot { scheduleRequest(place, at: now) }
+    }
+  }
+
+  @inline(__always)
+  func markDirty(_ place: Int, on slot: Int) {
+    guard streams[place].level == .reliable else { return }
+    dirty[slot &* wordsPerLink &+ place >> 6] |= 1 << UInt64(place & 63)
+  }
+
+  /// Notes that our state of a stream changed: every neighbour is told after the delay.
+  @inline(__always)
+  func markDirty(_ place: Int, delay: Nanoseconds, now: Instant) {
+    guard streams[place].level == .reliable else { return }
+    var rest = up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      markDirty(place, on: slot)
+      if states[slot].digestAt == .never { states[slot].digestAt = now + delay }
+      states[slot].resendWait = digestDelay
+    }
+  }
+
+  /// The neighbours that a new message is pushed to, of those in `eligible`.
+  @inline(__always)
+  mutating func chooseTargets(_ eligible: UInt32) -> UInt32 {
+    eligible.nonzeroBitCount <= fanout ? eligible : drawTargets(eligible)
+  }
+
+  private mutating func drawTargets(_ eligible: UInt32) -> UInt32 {
+    var chosen = eligible
+    for _ in 0..<eligible.nonzeroBitCount - fanout {
+      var skip = generator.below(chosen.nonzeroBitCount)
+      var rest = chosen
+      while skip > 0 {
+        rest &= rest &- 1
+        skip -= 1
+      }
+      chosen &= ~(rest & ~(rest &- 1))
+    }
+    return chosen
+  }
+}
+
+// The log and the room in it.
+extension Dissemination {
+  /// Makes room for a payload by forgetting what every neighbour has.
+  ///
+  /// - Returns: False when a neighbour still needs the oldest message; try again later.
+  @inline(__always)
+  mutating func makeRoom(for length: Int, now: Instant) -> Bool {
+    while !log.hasRoom(for: length) {
+      guard evictOldest(now: now) else { return false }
+    }
+    return true
+  }
+
+  private mutating func evictOldest(now: Instant) -> Bool {
+    let entry = log[log.tail]
+    let place = Int(entry.stream)
+    let isReliable = streams[place].level == .reliable
+    var isFree = true
+    var rest = up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      guard !states[slot].isLagging else { continue }
+      let isPushed = states[slot].cursor > log.tail || entry.targets & 1 << UInt32(slot) == 0
+      let isHeld =
+        !isReliable || progress[slot &* capacity &+ place].floor >= entry.sequence
+        || Int(entry.source) == slot
+      if !(isPushed && isHeld) && isWorthWaitingFor(slot, now: now) { isFree = false }
+    }
+    guard isFree else { return false }
+    streams[place].logged &-= 1
+    streams[place].evictedHigh = max(streams[place].evictedHigh, entry.sequence)
+    log.evict()
+    return true
+  }
+
+  /// Whether a neighbour that holds others back may still do so; it is not waited for after the limit.
+  private func isWorthWaitingFor(_ slot: Int, now: Instant) -> Bool {
+    if states[slot].blockingSince == Instant() { states[slot].blockingSince = now }
+    guard now >= states[slot].blockingSince + stallLimit else { return true }
+    states[slot].isLagging = true
+    return false
+  }
+
+  /// Takes a message of our own.
+  ///
+  /// - Returns: Its number.
+  /// - Throws: `wouldBlock` or `tooLarge`; nothing changed.
+  mutating func broadcast(
+    _ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool, now: Instant,
+    counters: inout Counters
+  ) throws(BroadcastError) -> UInt64 {
+    guard payload.count <= payloadLimit else { throw .tooLarge(limit: payloadLimit) }
+    let place = Self.ownPlace(level)
+    guard level == .bestEffort || hasWindow(now: now), makeRoom(for: payload.count, now: now) else {
+      throw .wouldBlock
+    }
+    let sequence = streams[place].floor &+ 1
+    log.append(
+      stream: place, sequence: sequence, targets: chooseTargets(up), hops: 0, isTagged: isTagged,
+      source: MessageLog.ownSource, payload: payload)
+    streams[place].floor = sequence
+    streams[place].knownHigh = sequence
+    streams[place].logged &+= 1
+    counters.broadcasts &+= 1
+    markDirty(place, delay: digestDelay, now: now)
+    return sequence
+  }
+
+  /// Whether the slowest neighbour can take another reliable message of ours.
+  private func hasWindow(now: Instant) -> Bool {
+    let next = streams[0].floor &+ 1
+    var isOpen = true
+    var rest = up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      guard !states[slot].isLagging else { continue }
+      let confirmed = max(progress[slot &* capacity].floor, states[slot].ownBase)
+      if next > confirmed &+ windows.width && isWorthWaitingFor(slot, now: now) { isOpen = false }
+    }
+    return isOpen
+  }
+
+  /// Whether every neighbour was pushed and has confirmed all that we hold of our own reliable stream.
+  func isHandedOver() -> Bool {
+    var rest = up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if states[slot].cursor < log.head || progress[slot * capacity].floor < streams[0].floor { return false }
+    }
+    return true
+  }
+
+  /// Finds or adds the stream of a peer's message.
+  @inline(__always)
+  mutating func place(
+    _ origin: UInt64, _ level: DeliveryLevel, now: Instant, counters: inout Counters
+  ) -> Int? {
+    streams.find(origin, level) ?? addStream(origin, level, now: now, counters: &counters)
+  }
+
+  private mutating func addStream(
+    _ origin: UInt64, _ level: DeliveryLevel, now: Instant, counters: inout Counters
+  ) -> Int? {
+    // Numbers of ours that we do not know are a forgery or of a former run with our id; both are refused.
+    guard origin != identity else { return nil }
+    if let place = streams.add(origin, level, now: now) { return place }
+    guard let victim = streams.forgettable(now: now, own: identity) else {
+      counters.droppedStreams &+= 1
+      return nil
+    }
+    forget(victim)
+    counters.streamsForgotten &+= 1
+    return streams.add(origin, level, now: now)
+  }
+
+  private mutating func forget(_ place: Int) {
+    windows.clear(place)
+    for slot in 0..<states.count {
+      progress[slot * capacity + place] = LinkProgress()
+      dirty[slot * wordsPerLink + place >> 6] &= ~(1 << UInt64(place & 63))
+      unsettled[slot * wordsPerLink + place >> 6] &= ~(1 << UInt64(place & 63))
+    }
+    streams.remove(place)
+  }
+}

@@ -1,0 +1,163 @@
+// What a node knows of one origin's messages of one level.
+
+/// The state of a stream; all zero when the place is free.
+struct Stream: BitwiseCopyable {
+  /// The member whose messages these are; 0 when the place is free.
+  var origin: UInt64 = 0
+  var level: DeliveryLevel = .reliable
+  /// Whether the stream is in the list of those with something missing.
+  var isIncomplete = false
+  /// Whether the request for what is missing is still to be written.
+  var isRequestDue = false
+  /// The slot of the neighbour asked, and how often in a row without success.
+  var requestSlot: UInt8 = 0
+  var fruitlessRequests: UInt8 = 0
+
+  /// Reliable: every message up to here was delivered or given up. Best effort: the highest number delivered.
+  var floor: UInt64 = 0
+  /// Numbers delivered above `floor`.
+  var ahead: UInt32 = 0
+  /// Messages of the stream in the log.
+  var logged: UInt32 = 0
+  /// The highest number that somebody is known to hold.
+  var knownHigh: UInt64 = 0
+  /// The highest number that has left the log.
+  var evictedHigh: UInt64 = 0
+  /// The last number asked for.
+  var requestedThrough: UInt64 = 0
+  /// When to ask next.
+  var requestAt = Instant()
+  /// Since when nobody offers the first missing message; zero when somebody does.
+  var unsuppliedSince = Instant()
+  var lastActive = Instant()
+
+  init() {}
+}
+
+/// What a neighbour holds of a stream, as far as it told or showed.
+struct LinkProgress: BitwiseCopyable {
+  /// It holds or has given up everything up to here.
+  var floor: UInt64 = 0
+  /// The highest number it showed to hold.
+  var high: UInt64 = 0
+  /// The lowest number it can supply without a gap up to `floor`.
+  var low: UInt64 = 0
+
+  init() {}
+}
+
+/// All streams of a node, found by origin and level.
+///
+/// An open-addressed index with a secret seed, since peers choose the origins, over places that do not move.
+struct StreamTable: ~Copyable {
+  let streams: FixedTable<Stream>
+  private let index: FixedTable<UInt32>
+  private let mask: Int
+  private let seed: UInt64
+  private(set) var count = 0
+  /// Places from here on were never used.
+  private(set) var placesUsed = 0
+  private var lastFound = 0
+
+  /// Streams idle for less than this are not forgotten. Chosen here: what a repair may take to arrive late.
+  static var retention: Nanoseconds { 60_000_000_000 }
+
+  init(capacity: Int, seed: UInt64) {
+    streams = FixedTable(count: capacity)
+    let size = 1 << (Int.bitWidth - (capacity * 2 - 1).leadingZeroBitCount)
+    index = FixedTable(count: size)
+    mask = size - 1
+    self.seed = seed | 1
+  }
+
+  subscript(place: Int) -> Stream {
+    @inline(__always) _read { yield streams[place] }
+    @inline(__always) nonmutating _modify { yield &streams[place] }
+  }
+
+  private func home(_ origin: UInt64, _ level: DeliveryLevel) -> Int {
+    let product = (origin ^ seed).multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15 ^ seed << 1)
+    return Int(truncatingIfNeeded: (product.high ^ product.low) &+ UInt64(level.rawValue)) & mask
+  }
+
+  /// The place of a stream, or nil.
+  @inline(__always)
+  mutating func find(_ origin: UInt64, _ level: DeliveryLevel) -> Int? {
+    if streams[lastFound].origin == origin && streams[lastFound].level == level { return lastFound }
+    return findByIndex(origin, level)
+  }
+
+  private mutating func findByIndex(_ origin: UInt64, _ level: DeliveryLevel) -> Int? {
+    var position = home(origin, level)
+    while index[position] != 0 {
+      let place = Int(index[position]) - 1
+      if streams[place].origin == origin && streams[place].level == level {
+        lastFound = place
+        return place
+      }
+      position = (position + 1) & mask
+    }
+    return nil
+  }
+
+  /// Adds a stream that is not there yet.
+  ///
+  /// - Returns: Its place, or nil when the table is full.
+  mutating func add(_ origin: UInt64, _ level: DeliveryLevel, now: Instant) -> Int? {
+    guard count < streams.count else { return nil }
+    var place = placesUsed
+    if place == streams.count {
+      guard let free = (0..<streams.count).first(where: { streams[$0].origin == 0 }) else { return nil }
+      place = free
+    } else {
+      placesUsed += 1
+    }
+    var stream = Stream()
+    stream.origin = origin
+    stream.level = level
+    stream.lastActive = now
+    streams[place] = stream
+    var position = home(origin, level)
+    while index[position] != 0 { position = (position + 1) & mask }
+    index[position] = UInt32(place + 1)
+    count += 1
+    return place
+  }
+
+  /// The stream idle longest that nothing depends on, or nil when all are in use.
+  func forgettable(now: Instant, own: UInt64) -> Int? {
+    var oldest: Int?
+    for place in 0..<placesUsed {
+      let stream = streams[place]
+      guard stream.origin != 0, stream.origin != own, stream.logged == 0, !stream.isIncomplete,
+        now >= stream.lastActive + Self.retention
+      else { continue }
+      if let best = oldest, streams[best].lastActive <= stream.lastActive { continue }
+      oldest = place
+    }
+    return oldest
+  }
+
+  /// Forgets the stream at `place`, closing the gap that it leaves in the index.
+  mutating func remove(_ place: Int) {
+    var position = home(streams[place].origin, streams[place].level)
+    while Int(index[position]) - 1 != place {
+      guard index[position] != 0 else { return }
+      position = (position + 1) & mask
+    }
+    index[position] = 0
+    var next = (position + 1) & mask
+    while index[next] != 0 {
+      let other = streams[Int(index[next]) - 1]
+      let distanceHome = (next - home(other.origin, other.level)) & mask
+      if distanceHome >= (next - position) & mask {
+        index[position] = index[next]
+        index[next] = 0
+        position = next
+      }
+      next = (next + 1) & mask
+    }
+    streams[place] = Stream()
+    count -= 1
+  }
+}

@@ -1,0 +1,202 @@
+// Every limit and every time of a node, in one place.
+
+/// The configuration of a node.
+///
+/// All tables are as large as it says and never grow, so `memoryBound` can be computed from it.
+public struct Configuration: Sendable, Equatable {
+  /// The cluster's name. Nodes of different names do not hear each other; it is not a secret.
+  ///
+  /// Default: empty, chosen here: one cluster needs no name.
+  public var clusterName = ""
+
+  /// The greatest size of a datagram, in bytes; 512 to 65,000.
+  ///
+  /// Default: 1,200, chosen here: what RFC 9000 §14 requires every path of the internet to carry.
+  public var datagramLimit = 1_200
+
+  /// Messages put into one datagram at most; 1 switches packing off.
+  ///
+  /// Default: no limit but the datagram, chosen here: full packets cost the least.
+  public var messagesPerDatagram = Int.max
+
+  /// Neighbours to which a message is pushed, at most.
+  ///
+  /// Default: 8, chosen here: all neighbours of the default view. Every neighbour but the one it came from is
+  /// what HyParView calls flooding (Leitão et al., DSN 2007 §4.1); fewer is rumour mongering by chance
+  /// (Demers et al., PODC 1987 §1.4), which relies on repair for whom chance leaves out.
+  public var fanout = 8
+
+  /// Hops after which a message is no longer pushed; 1 to 15. Repair has no such limit.
+  ///
+  /// Default: 15, chosen here: what the wire can say; a view of 5 reaches 10^6 members in 10 hops.
+  public var rounds = 15
+
+  /// Neighbours a node wants.
+  ///
+  /// Default: 5 = log10(n) + 1 at the 10,000 nodes of HyParView (Leitão et al., DSN 2007 §5.1).
+  public var viewTarget = 5
+
+  /// Neighbours a node accepts; at least `viewTarget`, at most 24.
+  ///
+  /// Default: 8, chosen here: room for newcomers without dropping a neighbour.
+  public var viewCapacity = 8
+
+  /// Other members remembered, to become neighbours when one is lost.
+  ///
+  /// Default: 64, chosen here: twice the passive view of HyParView (Leitão et al., DSN 2007 §5.1).
+  public var passiveCapacity = 64
+
+  /// Streams (an origin and a delivery level) remembered at most; at least 8.
+  ///
+  /// When more origins than this are active, the one idle longest with nothing in the log is forgotten.
+  /// Default: 1,024, chosen here: 0.8 MiB at most.
+  public var streamCapacity = 1_024
+
+  /// How far the messages of one origin may run ahead of the oldest one missing; a power of two from 64 to 65,536.
+  ///
+  /// Default: 8,192, chosen here: about 450 full datagrams of small messages, more than a round trip holds.
+  public var sequenceWindow = 8_192
+
+  /// Payload bytes kept for repair; a power of two from 64 KiB to 2 GiB.
+  ///
+  /// Default: 4 MiB, chosen here: 40 s of 1,000 messages of 100 bytes a second.
+  public var logBytes = 4 << 20
+
+  /// Messages kept for repair; a power of two.
+  ///
+  /// Default: 32,768, chosen here: matches 4 MiB of 128-byte messages.
+  public var logMessages = 32_768
+
+  /// Time from a change until neighbours are told of it in a digest.
+  ///
+  /// Default: 40 ms, chosen here: TCP's usual delayed acknowledgement; pushes have arrived by then.
+  public var digestDelay = Duration.milliseconds(40)
+
+  /// Time to wait for a message that seems missing, in case it is only late, before asking for it.
+  ///
+  /// Default: 5 ms, chosen here: reordering on a path is rarely wider.
+  public var reorderGrace = Duration.milliseconds(5)
+
+  /// Time after which an unanswered request goes to another neighbour; doubles up to one second.
+  ///
+  /// Default: 60 ms, chosen here: above most round trips; measured ones replace it when longer.
+  public var repairTimeout = Duration.milliseconds(60)
+
+  /// Time that a gap which no neighbour can fill is kept open before it is reported.
+  ///
+  /// Default: 5 s, chosen here: longer than finding another neighbour takes.
+  public var gapPatience = Duration.seconds(5)
+
+  /// Time that a neighbour which does not keep up may hold back the others.
+  ///
+  /// Default: 5 s, chosen here: as long as `linkTimeout`.
+  public var stallLimit = Duration.seconds(5)
+
+  /// Time without traffic on a link after which something is sent on it.
+  ///
+  /// Default: 1 s, the protocol period of SWIM's implementations (Lifeguard, arXiv 1707.00788 §V).
+  public var keepaliveInterval = Duration.seconds(1)
+
+  /// Time without hearing from a neighbour after which the link is given up.
+  ///
+  /// Default: 5 s, chosen here: five keepalives and the faster ones that follow the first silence.
+  public var linkTimeout = Duration.seconds(5)
+
+  /// Time between exchanges of samples of known members.
+  ///
+  /// Default: 10 s, chosen here: HyParView (Leitão et al., DSN 2007) leaves it open.
+  public var shuffleInterval = Duration.seconds(10)
+
+  /// Time between attempts to find members that were lost, or better mixed neighbours.
+  ///
+  /// Default: 5 s, chosen here: two halves of a cluster find each other within seconds of a healed partition.
+  public var exploreInterval = Duration.seconds(5)
+
+  /// First wait for the answer to a handshake; doubles with each attempt.
+  ///
+  /// Default: 200 ms, chosen here: above most round trips.
+  public var handshakeTimeout = Duration.milliseconds(200)
+
+  /// Attempts of each step of a handshake.
+  ///
+  /// Default: 6, chosen here: at 30 % loss each way, fewer than one in fifty fail.
+  public var handshakeAttempts = 6
+
+  /// Time after which joining fails when no contact answers.
+  ///
+  /// Default: 15 s, chosen here: two rounds of attempts at every contact.
+  public var joinTimeout = Duration.seconds(15)
+
+  /// Time that `leave` waits for neighbours to take over what they lack.
+  ///
+  /// Default: 2 s, chosen here: several repair round trips.
+  public var leaveTimeout = Duration.seconds(2)
+
+  /// Creates the default configuration.
+  public init() {}
+}
+
+/// A configuration that cannot work.
+public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+  /// What was found, what is allowed.
+  public let description: String
+}
+
+extension Configuration {
+  /// Checks every value against its limits.
+  ///
+  /// - Throws: `ConfigurationError` naming the first value out of its limits.
+  public func validate() throws(ConfigurationError) {
+    try check("datagramLimit", datagramLimit, 512...65_000)
+    try check("messagesPerDatagram", messagesPerDatagram, 1...Int.max)
+    try check("fanout", fanout, 1...24)
+    try check("rounds", rounds, 1...Int(GossipHeader.hopsLimit))
+    try check("viewTarget", viewTarget, 1...24)
+    try check("viewCapacity", viewCapacity, viewTarget...24)
+    try check("passiveCapacity", passiveCapacity, 8...4_096)
+    try check("streamCapacity", streamCapacity, 8...1 << 20)
+    try check("sequenceWindow", sequenceWindow, 64...65_536)
+    try check("logBytes", logBytes, max(64 << 10, 4 * datagramLimit)...2 << 30)
+    try check("logMessages", logMessages, 64...1 << 24)
+    try check("handshakeAttempts", handshakeAttempts, 1...100)
+    for (name, value) in [
+      ("sequenceWindow", sequenceWindow), ("logMessages", logMessages), ("logBytes", logBytes),
+    ] where value & (value - 1) != 0 {
+      throw ConfigurationError(description: "\(name) is \(value); it must be a power of two")
+    }
+    for (name, value) in [
+      ("digestDelay", digestDelay), ("repairTimeout", repairTimeout), ("keepaliveInterval", keepaliveInterval),
+      ("linkTimeout", linkTimeout), ("handshakeTimeout", handshakeTimeout), ("joinTimeout", joinTimeout),
+      ("shuffleInterval", shuffleInterval), ("exploreInterval", exploreInterval), ("gapPatience", gapPatience),
+      ("stallLimit", stallLimit), ("leaveTimeout", leaveTimeout),
+    ] where value < .milliseconds(1) || value > .seconds(1_000_000) {
+      throw ConfigurationError(description: "\(name) is \(value); it must be between 1 ms and 10^6 s")
+    }
+    guard linkTimeout >= keepaliveInterval * 2 else {
+      throw ConfigurationError(
+        description: "linkTimeout is \(linkTimeout); it must be at least twice keepaliveInterval")
+    }
+  }
+
+  private func check(_ name: String, _ value: Int, _ allowed: ClosedRange<Int>) throws(ConfigurationError) {
+    guard allowed.contains(value) else {
+      throw ConfigurationError(
+        description: "\(name) is \(value); it must be from \(allowed.lowerBound) to \(allowed.upperBound)")
+    }
+  }
+
+  /// Links that can exist at once: neighbours, and handshakes under way.
+  var linkSlots: Int { viewCapacity + 4 }
+
+  /// The longest payload that one message can carry, in bytes.
+  public var payloadLimit: Int { datagramLimit - Frame.linkHeader - GossipHeader.lengthLimit - 3 }
+
+  /// Bytes that a node's tables take when every one of them is full; an idle node touches little of it.
+  public var memoryBound: Int {
+    let streams = streamCapacity * (MemoryLayout<Stream>.stride + sequenceWindow / 8 + 8)
+    let progress = linkSlots * streamCapacity * (MemoryLayout<LinkProgress>.stride + 1)
+    let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + 8)
+    let overlay = linkSlots * MemoryLayout<Link>.stride + 2 * passiveCapacity * MemoryLayout<Peer>.stride
+    return streams + progress + log + overlay
+  }
+}

@@ -1,0 +1,61 @@
+// What happened, in numbers.
+
+/// Counts since the node was created; they wrap around and are never reset.
+public struct Counters: Sendable, Equatable {
+  /// Datagrams given to the driver.
+  public var datagramsSent: UInt64 = 0
+  /// Bytes of these datagrams.
+  public var bytesSent: UInt64 = 0
+  /// Datagrams taken from the driver.
+  public var datagramsReceived: UInt64 = 0
+  /// Bytes of these datagrams.
+  public var bytesReceived: UInt64 = 0
+
+  /// Messages of our own that were broadcast.
+  public var broadcasts: UInt64 = 0
+  /// Messages delivered to the application.
+  public var deliveries: UInt64 = 0
+  /// Copies of messages sent, pushed or repaired.
+  public var copiesSent: UInt64 = 0
+  /// Copies of messages received, wanted or not.
+  public var copiesReceived: UInt64 = 0
+  /// Copies received of messages that were there already.
+  public var duplicates: UInt64 = 0
+  /// Copies not taken now because a table or the application had no room; they are asked for again.
+  public var deferred: UInt64 = 0
+  /// Messages sent because a neighbour asked for them.
+  public var repairs: UInt64 = 0
+  /// Requests for missing messages sent.
+  public var requestsSent: UInt64 = 0
+  /// Messages given up and reported as gaps.
+  public var messagesLost: UInt64 = 0
+
+  /// Datagrams dropped: shorter than a header or of an unknown form.
+  public var droppedMalformed: UInt64 = 0
+  /// Datagrams dropped: longer than any datagram of ours.
+  public var droppedOversized: UInt64 = 0
+  /// Datagrams dropped: damaged, forged, or of another cluster.
+  public var droppedChecksum: UInt64 = 0
+  /// Datagrams dropped: a link frame from an address without a link.
+  public var droppedUnlinked: UInt64 = 0
+  /// Messages dropped: cut short, with numbers out of range, or of unknown kind.
+  public var droppedInvalid: UInt64 = 0
+  /// Handshake messages dropped: an answer to nothing, or a cookie that is not ours.
+  public var droppedUnproven: UInt64 = 0
+  /// Handshake messages dropped: sent by ourselves.
+  public var droppedOwn: UInt64 = 0
+  /// Messages dropped: no room for another stream.
+  public var droppedStreams: UInt64 = 0
+  /// Answers not sent because the driver's buffer was full.
+  public var droppedAnswers: UInt64 = 0
+  /// Streams forgotten to make room for others.
+  public var streamsForgotten: UInt64 = 0
+
+  /// Links that came up.
+  public var linksUp: UInt64 = 0
+  /// Links that went down, for whatever reason.
+  public var linksDown: UInt64 = 0
+
+  /// Creates counters at zero.
+  public init() {}
+}

@@ -1,0 +1,77 @@
+// Messages on their way to the application.
+
+/// A caller-owned buffer of delivered messages: one block of payload bytes, and what each message is.
+public struct DeliveryBuffer: ~Copyable {
+  /// One delivered message.
+  public struct Record: BitwiseCopyable, Sendable {
+    /// The member that broadcast it.
+    public var origin: MemberID
+    /// Its number among the origin's messages of this level, from 1.
+    public var sequence: UInt64
+    /// Where its payload lies in the buffer.
+    public var offset: UInt32
+    /// The length of its payload in bytes.
+    public var length: UInt32
+    /// The level it was broadcast at.
+    public var level: DeliveryLevel
+    /// Whether the payload begins with a tag; see `Node.broadcast`.
+    public var isTagged: Bool
+  }
+
+  private let storage: FixedTable<UInt8>
+  private let records: FixedTable<Record>
+  private var bytesUsed = 0
+
+  /// The number of messages in the buffer.
+  public private(set) var count = 0
+
+  /// Creates a buffer; memory becomes resident as it is used.
+  ///
+  /// - Parameters:
+  ///   - messages: Messages it holds at most.
+  ///   - bytes: Payload bytes it holds at most; below 2^32.
+  public init(messages: Int = 4_096, bytes: Int = 512 << 10) {
+    records = FixedTable(count: messages)
+    storage = FixedTable(count: min(bytes, Int(UInt32.max)))
+  }
+
+  /// Whether a payload of `length` bytes fits.
+  @inline(__always)
+  public func hasRoom(for length: Int) -> Bool {
+    count < records.count && storage.count &- bytesUsed >= length
+  }
+
+  /// The message at `index`, which must be below `count`.
+  public func record(_ index: Int) -> Record {
+    precondition(index < count, "delivery index out of range")
+    return records[index]
+  }
+
+  /// The payload of the message at `index`; valid until the buffer changes.
+  public func payload(_ index: Int) -> UnsafeRawBufferPointer {
+    let record = record(index)
+    return UnsafeRawBufferPointer(start: storage.pointer(at: Int(record.offset)), count: Int(record.length))
+  }
+
+  /// Forgets all messages.
+  public mutating func removeAll() {
+    count = 0
+    bytesUsed = 0
+  }
+
+  /// Appends a message; call only when `hasRoom(for:)` its payload.
+  mutating func append(
+    origin: UInt64, sequence: UInt64, level: DeliveryLevel, isTagged: Bool, payload: UnsafeRawBufferPointer
+  ) {
+    precondition(hasRoom(for: payload.count), "no room in the delivery buffer")
+    records[count] = Record(
+      origin: MemberID(origin), sequence: sequence, offset: UInt32(truncatingIfNeeded: bytesUsed),
+      length: UInt32(truncatingIfNeeded: payload.count), level: level, isTagged: isTagged)
+    if let source = payload.baseAddress {
+      UnsafeMutableRawPointer(storage.pointer(at: bytesUsed)).copyMemory(
+        from: source, byteCount: payload.count)
+    }
+    bytesUsed &+= payload.count
+    count &+= 1
+  }
+}

@@ -1,0 +1,45 @@
+// What a node tells its application besides messages.
+
+/// Where a node is in its life.
+public enum Lifecycle: UInt8, Sendable, CaseIterable {
+  /// Created; it has not joined yet.
+  case initialized
+  /// Looking for a contact that takes it in.
+  case joining
+  /// A member.
+  case connected
+  /// Handing over what neighbours lack before it goes.
+  case leaving
+  /// No longer a member; it may join again.
+  case disconnected
+  /// Its resources are freed.
+  case destroyed
+}
+
+/// Why a neighbour was lost.
+public enum LinkLoss: UInt8, Sendable {
+  /// Nothing was heard of it for the configured time.
+  case timedOut
+  /// It said goodbye: it left, or chose other neighbours.
+  case closedByPeer
+  /// This node chose other neighbours.
+  case closedHere
+  /// It came back as another run of itself, or from a new start of the link.
+  case replaced
+}
+
+/// An event.
+public enum Event: Equatable, Sendable {
+  /// The lifecycle moved on.
+  case lifecycle(Lifecycle)
+  /// A member became a neighbour.
+  case neighbourUp(MemberID, Endpoint)
+  /// A neighbour was lost.
+  case neighbourDown(MemberID, Endpoint, LinkLoss)
+  /// No contact answered in the configured time; the node is disconnected.
+  case joinFailed
+  /// A contact speaks another version of the protocol.
+  case versionMismatch(Endpoint)
+  /// Messages of `origin` from `first` to `last`, `missing` of them, passed the repair horizon undelivered.
+  case gap(origin: MemberID, first: UInt64, last: UInt64, missing: UInt64)
+}

@@ -1,0 +1,97 @@
+// What leaves.
+
+extension Node {
+  /// Writes what is to be sent on every link.
+  ///
+  /// - Returns: Whether more waits because the buffer is full: send what is in it and call again.
+  public mutating func flush(now: Instant, into effects: inout Effects) -> Bool {
+    guard lifecycle != .destroyed else { return false }
+    let first = takeTurn()
+    for step in 0..<view.links.count {
+      let slot = (first + step) % view.links.count
+      while view.links[slot].phase == .up {
+        let agenda = agenda(slot, now: now)
+        guard !agenda.isEmpty else { break }
+        guard effects.datagrams.hasRoom else { return true }
+        guard writeFrame(slot, agenda, now: now, into: &effects) else { break }
+      }
+    }
+    return false
+  }
+
+  /// What is due on a link.
+  private struct Agenda {
+    var acknowledgement = false
+    var digest = false
+    var payload = false
+    var sample = false
+    var keepalive = false
+
+    var isEmpty: Bool { !(acknowledgement || digest || payload || sample || keepalive) }
+  }
+
+  @inline(__always)
+  private mutating func agenda(_ slot: Int, now: Instant) -> Agenda {
+    var agenda = Agenda()
+    agenda.acknowledgement = view.links[slot].acknowledgeAt <= now
+    agenda.digest = dissemination.states[slot].digestAt <= now
+    agenda.payload =
+      view.links[slot].mayPush
+      && (dissemination.states[slot].repairCount > 0 || dissemination.hasPush(slot))
+    agenda.sample = view.links[slot].owesSample
+    agenda.keepalive = view.keepaliveAt(slot) <= now
+    return agenda
+  }
+
+  /// Writes one frame with all that is due and fits.
+  ///
+  /// - Returns: Whether a frame was written.
+  private mutating func writeFrame(
+    _ slot: Int, _ agenda: Agenda, now: Instant, into effects: inout Effects
+  ) -> Bool {
+    var writer = Writer(effects.datagrams.nextDatagram())
+    Frame.begin(Frame.link, in: &writer)
+    writer.write(view.links[slot].nextNumber)
+    if view.links[slot].framesOwed > 0 || agenda.keepalive { writeAcknowledgement(slot, to: &writer) }
+    if agenda.sample { writeSample(slot, to: &writer) }
+    var elicits = false
+    if agenda.digest {
+      let before = writer.count
+      dissemination.writeRequests(slot, to: &writer, counters: &counters)
+      elicits = writer.count > before
+      dissemination.writeDigest(slot, to: &writer, now: now)
+    }
+    if agenda.payload {
+      let repaired = dissemination.writeRepairs(slot, to: &writer, now: now, counters: &counters)
+      let limit = configuration.messagesPerDatagram - repaired
+      let pushed = limit > 0 ? dissemination.writePushes(slot, to: &writer, counters: &counters) : 0
+      if repaired + pushed > 0 { elicits = true }
+    }
+    // A digest that is half due rides along when there is room.
+    if !agenda.digest, dissemination.states[slot].digestAt <= now + dissemination.digestDelay / 2 {
+      dissemination.writeDigest(slot, to: &writer, now: now)
+    }
+    guard writer.count > Frame.linkHeader else { return false }
+    Frame.finish(&writer, key: view.links[slot].sendKey)
+    effects.datagrams.commit(length: writer.count, to: view.links[slot].endpoint)
+    view.links[slot].didSend(eliciting: elicits, now: now)
+    counters.datagramsSent &+= 1
+    counters.bytesSent &+= UInt64(writer.count)
+    return true
+  }
+
+  private func writeAcknowledgement(_ slot: Int, to writer: inout Writer) {
+    writer.write(MessageKind.acknowledge)
+    writer.write(view.links[slot].highestReceived)
+    writer.write(view.links[slot].receivedCount)
+    view.links[slot].framesOwed = 0
+    view.links[slot].acknowledgeAt = .never
+  }
+
+  private mutating func writeSample(_ slot: Int, to writer: inout Writer) {
+    writer.write(view.links[slot].asksSample ? MessageKind.sampleAsking : MessageKind.sample)
+    view.links[slot].owesSample = false
+    view.links[slot].asksSample = false
+    view.writeSample(excluding: view.links[slot].endpoint, to: &writer)
+  }
+}

@@ -1,0 +1,216 @@
+// A member of the cluster, without anything that belongs to an operating system.
+//
+// The node puts the overlay and the dissemination together. Datagrams, commands and the time go in; datagrams,
+// deliveries and events come out into the caller's `Effects`. A driver is a loop of four steps: `receive` what
+// arrived, `advance` to the present, `flush` and send until it says that nothing is left, sleep until
+// `nextDeadline`.
+
+/// A node of the gossip cluster as a state machine.
+///
+/// It reads no clock, owns no socket and draws no entropy: the same seed and the same inputs give the same
+/// outputs, to the byte. Times must not go backwards.
+public struct Node: ~Copyable {
+  /// Who this node is.
+  public let identity: MemberID
+  /// What it was created with.
+  public let configuration: Configuration
+  /// Where it is in its life.
+  public private(set) var lifecycle = Lifecycle.initialized
+  /// What happened so far.
+  public internal(set) var counters = Counters()
+
+  var view: PartialView
+  var dissemination: Dissemination
+  private var phaseDeadline = Instant.never
+  private var newcomerUntil = Instant.never
+  private var nextSlot = 0
+
+  /// Time after joining in which messages that were forgotten everywhere are history, not losses. Chosen here.
+  private static var newcomerPeriod: Nanoseconds { 5_000_000_000 }
+
+  /// Creates a node that has not joined.
+  ///
+  /// - Parameters:
+  ///   - configuration: Its limits and times.
+  ///   - identity: Who it is: drawn by the driver, new for every run.
+  ///   - seed: Decides every random choice; from the system's entropy outside of simulations.
+  ///   - receiveWindow: Datagrams of full size that the driver's receive buffer holds.
+  /// - Throws: `ConfigurationError` when a value is out of its limits.
+  public init(
+    configuration: Configuration, identity: MemberID, seed: UInt64, receiveWindow: Int
+  ) throws(ConfigurationError) {
+    try configuration.validate()
+    self.configuration = configuration
+    self.identity = identity
+    var generator = Generator(seed: seed)
+    view = PartialView(
+      identity: identity, configuration: configuration, seed: generator.next(), receiveWindow: receiveWindow)
+    dissemination = Dissemination(identity: identity, configuration: configuration, seed: generator.next())
+  }
+}
+
+// Commands.
+extension Node {
+  /// Joins the cluster through whichever of `contacts` answers first; with none, founds one.
+  ///
+  /// The outcome is an event: `.lifecycle(.connected)`, or `.joinFailed` after the configured time. Does nothing
+  /// unless the node is initialized or disconnected.
+  public mutating func join(_ contacts: [Endpoint], now: Instant, into effects: inout Effects) {
+    guard lifecycle == .initialized || lifecycle == .disconnected else { return }
+    let usable = contacts.filter(\.isUsable)
+    view.open(contacts: usable, now: now)
+    enter(.joining, into: &effects)
+    phaseDeadline = now + configuration.joinTimeout.asNanoseconds
+    if usable.isEmpty { becomeConnected(now: now, into: &effects) }
+  }
+
+  /// Broadcasts a message to all members.
+  ///
+  /// - Parameters:
+  ///   - payload: Up to `configuration.payloadLimit` bytes; copied.
+  ///   - level: What is promised for it.
+  ///   - isTagged: Marks payloads that begin with a tag, for the receivers' sake; the core does not look.
+  /// - Returns: Its sequence number among this node's messages of the level.
+  /// - Throws: `BroadcastError`; nothing changed.
+  @discardableResult
+  public mutating func broadcast(
+    _ payload: UnsafeRawBufferPointer, level: DeliveryLevel = .reliable, isTagged: Bool = false, now: Instant
+  ) throws(BroadcastError) -> UInt64 {
+    guard lifecycle == .connected else { throw .notConnected }
+    return try dissemination.broadcast(
+      payload, level: level, isTagged: isTagged, now: now, counters: &counters)
+  }
+
+  /// Leaves: hands over what neighbours lack, says goodbye, and becomes disconnected within the configured time.
+  public mutating func leave(now: Instant, into effects: inout Effects) {
+    switch lifecycle {
+    case .connected:
+      enter(.leaving, into: &effects)
+      phaseDeadline = now + configuration.leaveTimeout.asNanoseconds
+      finishLeaving(now: now, into: &effects)
+    case .joining:
+      disconnect(now: now, into: &effects)
+    case .initialized, .leaving, .disconnected, .destroyed:
+      return
+    }
+  }
+
+  /// Ends the node: nothing is sent or delivered any more.
+  public mutating func destroy(into effects: inout Effects) {
+    guard lifecycle != .destroyed else { return }
+    enter(.destroyed, into: &effects)
+  }
+
+  /// Says that the application takes deliveries again after `Effects.deliveries` was full.
+  public mutating func resumeDelivery(now: Instant) {
+    dissemination.resumeRequests(now: now)
+  }
+}
+
+// Questions.
+extension Node {
+  /// The number of neighbours.
+  public var neighbourCount: Int { view.neighbourCount }
+
+  /// The neighbours, in no particular order.
+  public var neighbours: [(member: MemberID, endpoint: Endpoint, roundTrip: Nanoseconds)] {
+    (0..<view.links.count).compactMap { slot in
+      let link = view.links[slot]
+      return link.phase == .up ? (MemberID(link.peer), link.endpoint, link.roundTrip) : nil
+    }
+  }
+
+  /// Members known by address that are not neighbours.
+  public var knownCount: Int { view.passive.count }
+
+  /// Whether a datagram of the overlay's or a message waits to be flushed or the time of one has come.
+  ///
+  /// The time at which the node must be stepped again at the latest; `never` when only input can change anything.
+  public var nextDeadline: Instant {
+    guard lifecycle != .destroyed else { return .never }
+    var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)
+    var rest = view.up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      let state = dissemination.states[slot]
+      deadline = min(deadline, min(state.digestAt, state.resendAt))
+      deadline = min(deadline, min(view.links[slot].acknowledgeAt, view.keepaliveAt(slot)))
+    }
+    return deadline
+  }
+}
+
+// Time and the lifecycle.
+extension Node {
+  /// Does what is due at `now`; call `flush` afterwards.
+  public mutating func advance(now: Instant, into effects: inout Effects) {
+    guard lifecycle != .destroyed else { return }
+    view.advance(now: now, counters: &counters, into: &effects)
+    applyViewChanges(now: now, into: &effects)
+    var rest = view.up
+    while rest != 0 {
+      dissemination.resend(rest.trailingZeroBitCount, now: now)
+      rest &= rest &- 1
+    }
+    dissemination.advance(
+      isNewcomer: now < newcomerUntil, now: now, counters: &counters, into: &effects)
+    switch lifecycle {
+    case .joining where view.contacts.isEmpty:
+      becomeConnected(now: now, into: &effects)  // Every contact was this node itself.
+    case .joining where now >= phaseDeadline:
+      effects.events.append(.joinFailed)
+      disconnect(now: now, into: &effects)
+    case .leaving:
+      finishLeaving(now: now, into: &effects)
+    default:
+      break
+    }
+  }
+
+  /// Tells the dissemination which links came and went.
+  mutating func applyViewChanges(now: Instant, into effects: inout Effects) {
+    let changes = view.takeChanges()
+    var down = changes.down
+    while down != 0 {
+      dissemination.linkDown(down.trailingZeroBitCount, now: now)
+      down &= down &- 1
+    }
+    var up = changes.up
+    while up != 0 {
+      dissemination.linkUp(up.trailingZeroBitCount, now: now)
+      up &= up &- 1
+    }
+    if lifecycle == .joining && changes.up != 0 { becomeConnected(now: now, into: &effects) }
+  }
+
+  private mutating func becomeConnected(now: Instant, into effects: inout Effects) {
+    phaseDeadline = .never
+    newcomerUntil = now + Self.newcomerPeriod
+    enter(.connected, into: &effects)
+  }
+
+  private mutating func finishLeaving(now: Instant, into effects: inout Effects) {
+    guard now >= phaseDeadline || dissemination.isHandedOver() else { return }
+    disconnect(now: now, into: &effects)
+  }
+
+  private mutating func disconnect(now: Instant, into effects: inout Effects) {
+    view.shut(now: now, counters: &counters, into: &effects)
+    applyViewChanges(now: now, into: &effects)
+    phaseDeadline = .never
+    enter(.disconnected, into: &effects)
+  }
+
+  private mutating func enter(_ next: Lifecycle, into effects: inout Effects) {
+    guard lifecycle != next else { return }
+    lifecycle = next
+    effects.events.append(.lifecycle(next))
+  }
+
+  /// The slot to flush first: each takes its turn.
+  mutating func takeTurn() -> Int {
+    nextSlot = (nextSlot + 1) % view.links.count
+    return nextSlot
+  }
+}

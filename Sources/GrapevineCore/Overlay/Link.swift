@@ -1,0 +1,185 @@
+// One neighbour, or one that may become it: the state of a link and its flow control.
+//
+// Frames on a link are numbered. The receiver says now and then which number is the highest it saw and how many
+// frames it saw in all; from these two the sender knows what is still under way and how much was lost, and
+// keeps no more frames under way than the receiver's buffer and the path take. Nothing is retransmitted here:
+// what a member lacks, it learns from digests and asks for.
+
+/// The state of one link slot; all zero when free.
+struct Link: BitwiseCopyable {
+  enum Phase: UInt8 {
+    case free = 0
+    /// HELLO sent, waiting for CHALLENGE.
+    case greeting
+    /// CONNECT sent, waiting for ACCEPT or REFUSE.
+    case connecting
+    /// Both ends have the keys.
+    case up
+  }
+
+  var phase: Phase = .free
+  /// Whether this handshake must not be refused for lack of room.
+  var isUrgent = false
+  /// Whether the endpoint is one of the configured contacts.
+  var isContact = false
+  /// A sample of peers is owed to the other end.
+  var owesSample = false
+  /// The sample owed asks for one in return.
+  var asksSample = false
+  var attempts: UInt8 = 0
+  var endpoint = Endpoint(high: 0, low: 0, port: 0)
+  var peer: UInt64 = 0
+  var nonce: UInt64 = 0
+  var cookie: UInt64 = 0
+  var sendKey: UInt64 = 0
+  var receiveKey: UInt64 = 0
+  var nextAttempt = Instant()
+
+  var upSince = Instant()
+  var lastHeard = Instant()
+  var lastSent = Instant()
+
+  // Frames of ours.
+  var nextNumber: UInt16 = 0
+  var lastEliciting: UInt16 = 0
+  var acknowledged: UInt16 = 0
+  var reportedCount: UInt16 = 0
+  var reportedHighest: UInt16 = 0
+  var isWaiting = false
+  var window: Int32 = 0
+  var peerWindow: Int32 = 0
+  var threshold: Int32 = 0
+  var lastProgress = Instant()
+  var lastCut = Instant()
+  // One frame at a time is timed.
+  var timedNumber: UInt16 = 0
+  var isTiming = false
+  var timedAt = Instant()
+  /// The smoothed round-trip time; 0 while nothing was measured.
+  var roundTrip: Nanoseconds = 0
+
+  // Frames of theirs.
+  var highestReceived: UInt16 = 0
+  var receivedCount: UInt16 = 0
+  var framesOwed: UInt16 = 0
+  var acknowledgeAt = Instant.never
+
+  init() {}
+}
+
+extension Link {
+  /// Frames that may be under way before anything was measured: RFC 6928's ten, and room for small frames.
+  private static var initialWindow: Int32 { 32 }
+  /// The window after the worst loss. Chosen here: two acknowledgements' worth.
+  private static var leastWindow: Int32 { 32 }
+  /// Frames after which an acknowledgement is sent at once. Chosen here: a quarter of a receive batch.
+  static var framesPerAcknowledgement: UInt16 { 16 }
+  /// The shortest time after which frames without acknowledgement count as lost; above the delayed
+  /// acknowledgement. Chosen here.
+  private static var leastRetryTime: Nanoseconds { 100_000_000 }
+
+  /// Makes the slot an established link.
+  mutating func establish(peerWindow: UInt64, now: Instant) {
+    phase = .up
+    upSince = now
+    lastHeard = now
+    lastSent = now
+    self.peerWindow = Int32(min(max(peerWindow, 16), 16_384))
+    window = min(Self.initialWindow, self.peerWindow)
+    threshold = self.peerWindow
+    nextNumber = 1
+    acknowledged = 0
+  }
+
+  /// Frames under way that call for an acknowledgement.
+  var inFlight: Int {
+    isWaiting ? Int(nextNumber &- 1 &- acknowledged) : 0
+  }
+
+  /// Whether a frame with payload may leave now.
+  var mayPush: Bool { inFlight < Int(window) }
+
+  /// The time after which silence means loss.
+  var retryTime: Nanoseconds { max(Self.leastRetryTime, roundTrip &* 4) }
+
+  /// Takes the next frame number and notes what it carries.
+  mutating func didSend(eliciting: Bool, now: Instant) {
+    let number = nextNumber
+    nextNumber &+= 1
+    lastSent = now
+    guard eliciting else { return }
+    if !isWaiting {
+      isWaiting = true
+      lastProgress = now
+      acknowledged = number &- 1
+    }
+    lastEliciting = number
+    if !isTiming {
+      isTiming = true
+      timedNumber = number
+      timedAt = now
+    }
+  }
+
+  /// Notes an arrived frame.
+  mutating func didReceive(number: UInt16, now: Instant) {
+    if receivedCount == 0 || Int16(bitPattern: number &- highestReceived) > 0 { highestReceived = number }
+    receivedCount &+= 1
+    lastHeard = now
+  }
+
+  /// Notes that the arrived frame calls for an acknowledgement.
+  mutating func owe(delay: Nanoseconds, now: Instant) {
+    framesOwed &+= 1
+    if framesOwed >= Self.framesPerAcknowledgement {
+      acknowledgeAt = now
+    } else if acknowledgeAt == .never {
+      acknowledgeAt = now + delay
+    }
+  }
+
+  /// Takes the other end's report: the highest number it saw and how many frames it saw, both modulo 2^16.
+  mutating func onAcknowledge(highest: UInt16, count: UInt16, now: Instant) {
+    let behind = nextNumber &- 1 &- highest
+    guard behind < 0x8000, Int16(bitPattern: highest &- reportedHighest) >= 0 else { return }
+    let newly = Int32(highest &- reportedHighest)
+    let lost = newly - Int32(count &- reportedCount)
+    reportedHighest = highest
+    reportedCount = count
+    if isTiming, Int16(bitPattern: highest &- timedNumber) >= 0 {
+      measure(now.since(timedAt))
+      isTiming = false
+    }
+    if lost > 0 { shrink(now: now) } else { grow(by: newly) }
+    guard isWaiting, Int16(bitPattern: highest &- acknowledged) > 0 else { return }
+    acknowledged = highest
+    lastProgress = now
+    if Int16(bitPattern: highest &- lastEliciting) >= 0 { isWaiting = false }
+  }
+
+  /// Gives up waiting when nothing was acknowledged for too long: what was under way counts as lost.
+  mutating func forgive(now: Instant) {
+    guard isWaiting, now >= lastProgress + retryTime else { return }
+    isWaiting = false
+    isTiming = false
+    shrink(now: now)
+  }
+
+  /// Slow start to the threshold, then one frame an acknowledgement: RFC 5681 §3.1 in frames.
+  private mutating func grow(by frames: Int32) {
+    window = min(peerWindow, window + (window < threshold ? max(0, frames) : 1))
+  }
+
+  /// Multiplicative decrease, once a round trip; 0.7 as in RFC 9438 §4.6.
+  private mutating func shrink(now: Instant) {
+    guard now >= lastCut + max(roundTrip, 1_000_000) else { return }
+    lastCut = now
+    window = min(peerWindow, max(Self.leastWindow, window * 7 / 10))
+    threshold = window
+  }
+
+  /// RFC 6298 §2's smoothing.
+  private mutating func measure(_ sample: Nanoseconds) {
+    roundTrip = roundTrip == 0 ? sample : roundTrip - roundTrip / 8 + sample / 8
+  }
+}
