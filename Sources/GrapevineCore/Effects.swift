@@ -5,11 +5,11 @@
 /// The node appends; the driver carries out and empties. Nothing in it is allocated per datagram.
 public struct Effects: ~Copyable {
   /// Datagrams to send, in order.
-  public var datagrams: DatagramBuffer
+  public internal(set) var datagrams: DatagramBuffer
   /// Messages to deliver, in order.
-  public var deliveries: DeliveryBuffer
+  public internal(set) var deliveries: DeliveryBuffer
   /// Events to report, in order.
-  public var events: [Event] = []
+  public internal(set) var events: [Event] = []
 
   /// Creates an empty sink out of the given buffers.
   public init(datagrams: consuming DatagramBuffer, deliveries: consuming DeliveryBuffer) {
@@ -22,4 +22,16 @@ public struct Effects: ~Copyable {
     self.init(
       datagrams: DatagramBuffer(datagramLimit: configuration.datagramLimit), deliveries: DeliveryBuffer())
   }
+
+  /// Forgets the datagrams: they were sent.
+  public mutating func removeDatagrams() { datagrams.removeAll() }
+
+  /// Forgets the deliveries: they were carried out.
+  public mutating func removeDeliveries() { deliveries.removeAll() }
+
+  /// Forgets the events: they were reported.
+  public mutating func removeEvents() { events.removeAll(keepingCapacity: true) }
+
+  /// Trades the buffer of deliveries for another one, so that a full one can be handed on without copying.
+  public mutating func exchangeDeliveries(_ other: inout DeliveryBuffer) { swap(&deliveries, &other) }
 }

@@ -1,0 +1,239 @@
+// Does the reliable level keep its promise?
+//
+// A cluster grows, then broadcasts while the network loses, doubles, damages and reorders datagrams, splits and
+// heals, and while processes crash, come back and leave. When it has had time to repair, every node that was a
+// member all along must have delivered, exactly once and unchanged, every message whose origin is still there and
+// every message that any other survivor has.
+
+import GrapevineCore
+
+/// A run that puts the reliable level to the test; what happens in it follows from the seed.
+public struct ReliabilityScenario: Sendable {
+  /// Processes in the cluster. Default: 1,000, chosen here.
+  public var nodes = 1_000
+  /// Messages broadcast during the faults. Default: 40, chosen here.
+  public var messages = 40
+  /// The probability that a datagram is lost. Default: 0.3, chosen here.
+  public var loss = 0.3
+  /// Crashes as a share of the processes; half of them restart. Default: 0.05, chosen here.
+  public var crashes = 0.05
+  /// Partitions, each of which heals. Default: 2, chosen here.
+  public var partitions = 2
+  /// The seed.
+  public var seed: UInt64 = 1
+  /// Breaks the promise on purpose: deliveries with this number of a stream are hidden from the check.
+  var hiddenSequence: UInt64?
+
+  /// Creates the scenario with its default size.
+  public init() {}
+
+  /// The command that repeats this run.
+  public var replayCommand: String {
+    "grapevine simulate --nodes \(nodes) --messages \(messages) --loss \(loss) --crashes \(crashes)"
+      + " --partitions \(partitions) --seed \(seed) --runs 1"
+  }
+
+  /// The limits of a simulated node: a thousand of them share one process.
+  static var configuration: Configuration {
+    var configuration = Configuration()
+    configuration.logBytes = 128 << 10
+    configuration.logMessages = 1_024
+    configuration.streamCapacity = 128
+    configuration.sequenceWindow = 256
+    return configuration
+  }
+}
+
+/// What came of a run.
+public struct ReliabilityReport: Sendable, Equatable {
+  /// Deliveries that the promise demands.
+  public var expected = 0
+  /// Of these, how many took place.
+  public var delivered = 0
+  /// Messages delivered more than once by one node.
+  public var duplicates = 0
+  /// Messages delivered with bytes that nobody sent.
+  public var damaged = 0
+  /// Gaps that nodes reported.
+  public var gaps = 0
+  /// Messages broadcast.
+  public var broadcasts = 0
+  /// Simulated seconds until all was delivered, from the last fault on; nil when it never was.
+  public var secondsToRepair: Double?
+  /// Events handled.
+  public var events: UInt64 = 0
+  /// The hash of the run.
+  public var trace: UInt64 = 0
+
+  /// Whether every promise held.
+  public var holds: Bool {
+    broadcasts > 0 && expected > 0 && delivered == expected && duplicates == 0 && damaged == 0 && gaps == 0
+  }
+}
+
+extension ReliabilityScenario {
+  /// Runs the scenario.
+  ///
+  /// - Parameter progress: Told the simulated second about once a second.
+  public func run(progress: (Int) -> Void = { _ in }) throws(ConfigurationError) -> ReliabilityReport {
+    let simulation = try Simulation(seed: seed, configuration: Self.configuration, model: .hostile(loss: loss))
+    let ledger = Ledger(hidden: hiddenSequence)
+    simulation.observer = { observation, payload in
+      ledger.observe(observation, payload, in: simulation)
+    }
+    defer { simulation.observer = nil }
+    var generator = Generator(seed: seed ^ 0x7363_656e_6172_696f)
+    plan(simulation, ledger, &generator)
+    var second = 0
+    var report = ReliabilityReport()
+    let faultsEnd = 60
+    while second < faultsEnd + 240 {
+      second += 1
+      simulation.run(until: Instant(nanoseconds: UInt64(second) * 1_000_000_000))
+      progress(second)
+      guard second > faultsEnd + 1 else { continue }
+      report = ledger.report(simulation)
+      if report.delivered == report.expected {
+        report.secondsToRepair = Double(second - faultsEnd)
+        break
+      }
+    }
+    // Whatever is delivered twice would be delivered within the next seconds.
+    simulation.run(until: Instant(nanoseconds: UInt64(second + 10) * 1_000_000_000))
+    let repaired = report.secondsToRepair
+    report = ledger.report(simulation)
+    report.secondsToRepair = repaired
+    report.events = simulation.eventCount
+    report.trace = simulation.trace
+    return report
+  }
+
+  private func plan(_ simulation: Simulation, _ ledger: Ledger, _ generator: inout Generator) {
+    let second: Nanoseconds = 1_000_000_000
+    func moment(_ low: Double, _ high: Double) -> Instant {
+      let share = Double(generator.next() >> 11) * 0x1p-53
+      return Instant(nanoseconds: UInt64((low + (high - low) * share) * Double(second)))
+    }
+    simulation.start(contacts: [])
+    for process in 1..<max(2, nodes) {
+      let contacts = [0, generator.below(process)]
+      simulation.at(moment(0, 10)) { $0.start(contacts: contacts) }
+    }
+    for partition in 0..<partitions {
+      let start = 24 + Double(partition) * 36 / Double(max(1, partitions))
+      let groups = 2 + generator.below(2)
+      let salt = generator.next()
+      simulation.at(moment(start, start + 2)) { simulation in
+        simulation.partition { process in
+          var draw = Generator(seed: salt &+ UInt64(process))
+          return draw.below(groups)
+        }
+      }
+      simulation.at(moment(start + 6, start + 14)) { $0.heal() }
+    }
+    simulation.at(Instant(nanoseconds: 60 * second)) { $0.heal() }
+    for _ in 0..<Int(Double(nodes) * crashes) {
+      let victim = 1 + generator.below(nodes - 1)
+      let time = moment(22, 50)
+      simulation.at(time) { simulation in
+        guard victim < simulation.processCount else { return }
+        simulation.crash(victim)
+        ledger.forget(victim)
+      }
+      guard generator.chance(0.5) else { continue }
+      let contacts = [0, generator.below(nodes)]
+      simulation.at(time + 2 * second) { simulation in
+        guard simulation.lifecycle(of: victim) == nil else { return }
+        simulation.restart(victim, contacts: contacts.filter { $0 != victim })
+      }
+    }
+    for index in 0..<messages {
+      let sender = generator.below(nodes)
+      let filler = generator.below(200)
+      simulation.at(moment(20, 60)) { ledger.broadcast(index, filler: filler, from: sender, in: $0) }
+    }
+  }
+}
+
+/// Who sent what, and who has what.
+private final class Ledger {
+  private struct Broadcast {
+    var process: Int
+    var origin: MemberID
+    var sequence: UInt64
+    var time: Instant
+    var payload: [UInt8]
+  }
+
+  private var broadcasts: [Broadcast] = []
+  private var index: [MemberID: [UInt64: Int]] = [:]
+  private var delivered: [Int: Set<Int>] = [:]
+  private var memberSince: [Int: Instant] = [:]
+  private var duplicates = 0
+  private var damaged = 0
+  private var gaps = 0
+  private let hidden: UInt64?
+
+  init(hidden: UInt64?) { self.hidden = hidden }
+
+  func broadcast(_ number: Int, filler: Int, from process: Int, in simulation: Simulation) {
+    guard process < simulation.processCount, simulation.lifecycle(of: process) == .connected,
+      let origin = simulation.identity(of: process)
+    else { return }
+    var bytes = Generator(seed: UInt64(number) &* 0x9e37 &+ 1)
+    let payload = (0..<filler + 1).map { _ in UInt8(truncatingIfNeeded: bytes.next()) }
+    // Known before it is sent: a neighbour cannot deliver it in the same instant, but the order should not matter.
+    let next = UInt64(index[origin]?.count ?? 0) + 1
+    guard let sent = simulation.broadcast(payload, from: process) else { return }
+    precondition(sent.sequence == next, "sequence numbers have no gaps")
+    index[origin, default: [:]][sent.sequence] = broadcasts.count
+    broadcasts.append(
+      Broadcast(
+        process: process, origin: origin, sequence: sent.sequence, time: simulation.now, payload: payload))
+  }
+
+  func forget(_ process: Int) {
+    delivered[process] = nil
+    memberSince[process] = nil
+  }
+
+  func observe(
+    _ observation: Simulation.Observation, _ payload: UnsafeRawBufferPointer, in simulation: Simulation
+  ) {
+    switch observation {
+    case .delivery(let node, let origin, let sequence):
+      guard sequence != hidden else { return }
+      guard let number = index[origin]?[sequence], payload.elementsEqual(broadcasts[number].payload) else {
+        damaged += 1
+        return
+      }
+      if !delivered[node, default: []].insert(number).inserted { duplicates += 1 }
+    case .event(let node, .lifecycle(.connected)):
+      memberSince[node] = simulation.now
+    case .event(_, .gap):
+      gaps += 1
+    case .event:
+      break
+    }
+  }
+
+  func report(_ simulation: Simulation) -> ReliabilityReport {
+    var report = ReliabilityReport()
+    report.broadcasts = broadcasts.count
+    report.duplicates = duplicates
+    report.damaged = damaged
+    report.gaps = gaps
+    let members = memberSince.keys.sorted()
+    for (number, broadcast) in broadcasts.enumerated() {
+      let isOriginThere = simulation.identity(of: broadcast.process) == broadcast.origin
+      let isAnywhere = members.contains { delivered[$0]?.contains(number) == true }
+      guard isOriginThere || isAnywhere else { continue }
+      for member in members where simulation.identity(of: member) != broadcast.origin {
+        guard let since = memberSince[member], since <= broadcast.time else { continue }
+        report.expected += 1
+        if delivered[member]?.contains(number) == true { report.delivered += 1 }
+      }
+    }
+    return report
+  }
+}
