@@ -132,27 +132,35 @@ extension PartialView {
     guard known < configuration.viewTarget, pendingCount < links.count - configuration.viewCapacity else {
       return false
     }
-    return passive.count > 0 || up == 0 && (!contacts.isEmpty || lost.count > 0)
+    return passive.count > 0 || lost.count > 0 && up == 0 || contacts.contains { slot(of: $0) == nil }
   }
 
-  /// Begins one handshake: with a remembered member, or without any neighbour with a contact or a lost one.
+  /// Begins one handshake: with a remembered member, else with a contact, without any neighbour also with a lost
+  /// member. Contacts are asked even by those with some neighbours: these may all be as lost as they are.
   private mutating func connectOne(now: Instant) {
     nextConnect = now + jittered(20_000_000)
     if let peer = passive.pick(now: now, using: &generator) {
       greet(peer.endpoint, peer: peer.id, now: now)
       return
     }
-    guard up == 0 else {
-      nextConnect = max(nextConnect, passive.firstEligible)
-      return
-    }
     nextConnect = now + jittered(contactBackoff)
-    contactBackoff = min(contactBackoff * 2, 5_000_000_000)
-    if !contacts.isEmpty, lost.count == 0 || generator.chance(0.5) {
-      greet(contacts[generator.below(contacts.count)], peer: 0, now: now)
-    } else if let peer = lost.pick(now: now, using: &generator) {
+    contactBackoff = min(contactBackoff * 2, up == 0 ? 5_000_000_000 : 30_000_000_000)
+    if let contact = freeContact(), up != 0 || lost.count == 0 || generator.chance(0.5) {
+      greet(contact, peer: 0, now: now)
+    } else if up == 0, let peer = lost.pick(now: now, using: &generator) {
       greet(peer.endpoint, peer: peer.id, now: now)
     }
+  }
+
+  /// A random contact without a link or a handshake.
+  private mutating func freeContact() -> Endpoint? {
+    guard !contacts.isEmpty else { return nil }
+    let start = generator.below(contacts.count)
+    for step in 0..<contacts.count {
+      let contact = contacts[(start + step) % contacts.count]
+      if slot(of: contact) == nil { return contact }
+    }
+    return nil
   }
 
   mutating func greet(_ endpoint: Endpoint, peer: UInt64, now: Instant) {
@@ -184,8 +192,8 @@ extension PartialView {
     guard up != 0 else { return }
     if generator.chance(0.5), let peer = lost.pick(now: now, using: &generator) {
       greet(peer.endpoint, peer: peer.id, now: now)
-    } else if generator.chance(1.0 / 12), !contacts.isEmpty, lost.count > 0 {
-      greet(contacts[generator.below(contacts.count)], peer: 0, now: now)
+    } else if generator.chance(1.0 / 12), lost.count > 0, let contact = freeContact() {
+      greet(contact, peer: 0, now: now)
     } else if generator.chance(1.0 / 6) {
       if neighbourCount > configuration.viewTarget, let slot = randomNeighbour() {
         close(slot, now: now, counters: &counters, into: &effects)
