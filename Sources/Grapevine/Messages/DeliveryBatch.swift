@@ -1,0 +1,80 @@
+// A batch of delivered messages, shared by reference and never copied.
+
+import GrapevineCore
+
+/// Messages that were delivered together; immutable once it left the node's thread.
+final class DeliveryBatch: @unchecked Sendable {
+  var buffer: DeliveryBuffer
+  /// Indices of messages that went to a reader of their tag, ascending.
+  var claimed: [Int] = []
+
+  init() {
+    buffer = DeliveryBuffer()
+  }
+
+  func removeAll() {
+    buffer.removeAll()
+    claimed.removeAll(keepingCapacity: true)
+  }
+}
+
+/// The bytes of a message: a view of the batch that it arrived in.
+///
+/// It keeps its whole batch, up to some hundred kilobytes, in memory. Copy what is to be kept for long:
+/// `Array(payload)`.
+public struct Payload: RandomAccessCollection, Sendable {
+  private let batch: DeliveryBatch?
+  private nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+
+  init(batch: DeliveryBatch, bytes: UnsafeRawBufferPointer) {
+    self.batch = batch
+    self.bytes = bytes
+  }
+
+  /// The position of the first byte: 0.
+  public var startIndex: Int { 0 }
+
+  /// The number of bytes.
+  public var endIndex: Int { bytes.count }
+
+  /// The byte at a position, which must lie within the payload.
+  public subscript(position: Int) -> UInt8 {
+    precondition(position >= 0 && position < bytes.count, "payload index out of range")
+    return bytes[position]
+  }
+
+  /// Calls `body` with the bytes, which are valid during the call.
+  public func withUnsafeBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    defer { withExtendedLifetime(batch) {} }
+    return try body(bytes)
+  }
+
+  /// The payload as text; bytes that are not UTF-8 become U+FFFD.
+  public var text: String {
+    withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+  }
+}
+
+/// A message that another member broadcast.
+public struct Message: Sendable {
+  /// The member that broadcast it.
+  public let sender: MemberID
+  /// Its number among the sender's messages of its level, from 1. Messages may arrive in another order.
+  public let sequence: UInt64
+  /// What was promised for it.
+  public let level: DeliveryLevel
+  /// Whether it is a typed message: a tag and its encoded value, see `MessageEnvelope`.
+  public let isTagged: Bool
+  /// Its bytes.
+  public let payload: Payload
+
+  init(_ record: DeliveryBuffer.Record, _ index: Int, in batch: DeliveryBatch) {
+    sender = record.origin
+    sequence = record.sequence
+    level = record.level
+    isTagged = record.isTagged
+    payload = Payload(batch: batch, bytes: batch.buffer.payload(index))
+  }
+}

@@ -1,0 +1,140 @@
+// From the node's thread to the application's tasks.
+//
+// The node's thread appends whole batches; a task takes one when it has used up the one before, and is woken
+// only when it waits. The queue is bounded. A full one makes the node stop receiving, which makes its neighbours
+// wait: nothing is dropped in silence. Only as long as nobody has ever asked for the elements the oldest ones make room, so
+// that a node whose application does not listen still serves the cluster.
+
+import Synchronization
+
+/// A bounded queue between one producer and any number of consumers, each element going to one of them.
+final class Mailbox<Element: Sendable>: Sendable {
+  private struct State {
+    var queue: [Element] = []
+    var first = 0
+    var waiting: [(id: UInt64, continuation: UnsafeContinuation<Element?, Never>)] = []
+    var nextID: UInt64 = 0
+    var isFinished = false
+    var readers = 0
+    /// Told when a full queue has room again.
+    var onRoom: (@Sendable () -> Void)?
+
+    var count: Int { queue.count - first }
+
+    mutating func popFirst() -> Element? {
+      guard first < queue.count else { return nil }
+      let element = queue[first]
+      first += 1
+      if first == queue.count {
+        queue.removeAll(keepingCapacity: true)
+        first = 0
+      } else if first >= 64, first * 2 >= queue.count {
+        queue.removeFirst(first)
+        first = 0
+      }
+      return element
+    }
+  }
+
+  private let state = Mutex(State())
+  private let limit: Int
+
+  init(limit: Int) {
+    self.limit = limit
+  }
+
+  /// Whether the producer must wait. A mailbox that nobody reads is never full.
+  var isFull: Bool {
+    state.withLock { $0.count >= limit && $0.readers > 0 }
+  }
+
+  /// Sets who is told, on the consumer's thread, when a full queue has room again.
+  func setOnRoom(_ onRoom: @escaping @Sendable () -> Void) {
+    state.withLock { $0.onRoom = onRoom }
+  }
+
+  /// Appends an element.
+  ///
+  /// - Returns: The oldest element when it had to make room, because nobody reads.
+  func push(_ element: Element) -> Element? {
+    let (continuation, displaced) = state.withLock { state -> (UnsafeContinuation<Element?, Never>?, Element?) in
+      guard !state.isFinished else { return (nil, element) }
+      if !state.waiting.isEmpty { return (state.waiting.removeFirst().continuation, nil) }
+      let displaced = state.readers == 0 && state.count >= limit ? state.popFirst() : nil
+      state.queue.append(element)
+      return (nil, displaced)
+    }
+    continuation?.resume(returning: element)
+    return displaced
+  }
+
+  /// Ends the queue: what is in it is still handed out, then nil.
+  func finish() {
+    let waiting = state.withLock { state in
+      state.isFinished = true
+      state.onRoom = nil
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for waiter in waiting { waiter.continuation.resume(returning: nil) }
+  }
+
+  func addReader() { state.withLock { $0.readers += 1 } }
+
+  func removeReader() {
+    let onRoom = state.withLock { state in
+      state.readers -= 1
+      return state.onRoom
+    }
+    onRoom?()
+  }
+
+  /// Takes the oldest element without waiting.
+  func take() -> Element? {
+    let (element, onRoom) = state.withLock { state -> (Element?, (@Sendable () -> Void)?) in
+      let wasFull = state.count >= limit
+      return (state.popFirst(), wasFull ? state.onRoom : nil)
+    }
+    onRoom?()
+    return element
+  }
+
+  /// Takes the oldest element, or waits for one; nil at the end or when the task is cancelled.
+  nonisolated(nonsending) func next() async -> Element? {
+    if let element = take() { return element }
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    return await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
+        let ready = state.withLock { state -> Element?? in
+          if let element = state.popFirst() { return .some(element) }
+          if state.isFinished || Task.isCancelled { return .some(nil) }
+          state.waiting.append((id, continuation))
+          return nil
+        }
+        if let ready { continuation.resume(returning: ready) }
+      }
+    } onCancel: {
+      let waiter = state.withLock { state in
+        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+      }
+      waiter?.continuation.resume(returning: nil)
+    }
+  }
+}
+
+/// Counts a consumer of a mailbox for as long as it lives.
+final class MailboxReader<Element: Sendable>: Sendable {
+  let mailbox: Mailbox<Element>
+
+  init(_ mailbox: Mailbox<Element>) {
+    self.mailbox = mailbox
+    mailbox.addReader()
+  }
+
+  deinit {
+    mailbox.removeReader()
+  }
+}

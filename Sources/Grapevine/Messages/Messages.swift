@@ -1,0 +1,113 @@
+// The public sequences of messages.
+
+import GrapevineCore
+
+/// The messages that a node delivers, in the order of delivery.
+///
+/// Each message goes to one iterator; with several, they share the messages. The sequence ends when the node has left
+/// or is gone. A consumer that falls behind makes the node, and then its neighbours, wait. Before the first iterator
+/// exists nobody is made to wait: then the latest few thousand messages are kept.
+public struct Messages: AsyncSequence, Sendable {
+  /// The element.
+  public typealias Element = Message
+
+  let inbox: Inbox
+
+  /// Creates an iterator, which from now on has a claim on the messages.
+  public func makeAsyncIterator() -> Iterator { Iterator(inbox) }
+
+  /// Takes messages batch by batch and hands them out without suspending in between.
+  public struct Iterator: AsyncIteratorProtocol {
+    private let inbox: Inbox
+    private let reader: MailboxReader<DeliveryBatch>
+    private var batch: DeliveryBatch?
+    private var index = 0
+    private var count = 0
+    private var claims = 0
+
+    init(_ inbox: Inbox) {
+      self.inbox = inbox
+      reader = MailboxReader(inbox.mailbox)
+    }
+
+    /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
+    public mutating func next() async -> Message? {
+      await next(isolation: #isolation)
+    }
+
+    /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
+    public mutating func next(isolation: isolated (any Actor)?) async -> Message? {
+      while true {
+        if index < count, let batch {
+          let current = index
+          index &+= 1
+          if claims < batch.claimed.count, batch.claimed[claims] == current {
+            claims += 1
+            continue
+          }
+          return Message(batch.buffer.record(current), current, in: batch)
+        }
+        guard await advance() else { return nil }
+      }
+    }
+
+    /// Gives back the batch that is used up and takes the next.
+    private nonisolated(nonsending) mutating func advance() async -> Bool {
+      if let used = batch.take() { inbox.recycle(used) }
+      (index, count, claims) = (0, 0, 0)
+      guard let next = await inbox.mailbox.next() else { return false }
+      batch = next
+      count = next.buffer.count
+      return true
+    }
+  }
+}
+
+/// The typed messages of one tag that a node delivers, decoded.
+///
+/// While an iterator exists, messages of the tag go to it and not to `GossipNode.messages`. A message whose value cannot
+/// be decoded is skipped and counted in `GossipNode.Statistics.undecodable`.
+public struct TypedMessages<Value: GossipMessage>: AsyncSequence, Sendable {
+  /// A decoded message and who sent it.
+  public struct Element: Sendable {
+    /// The member that broadcast it.
+    public let sender: MemberID
+    /// Its number among the sender's messages of its level.
+    public let sequence: UInt64
+    /// The decoded value.
+    public let value: Value
+  }
+
+  let inbox: Inbox
+
+  /// Creates an iterator, which from now on has a claim on the messages of the tag.
+  public func makeAsyncIterator() -> Iterator { Iterator(inbox) }
+
+  /// Waits for messages and decodes them on the caller's side.
+  public struct Iterator: AsyncIteratorProtocol {
+    private let inbox: Inbox
+    private let subscription: TagSubscription
+
+    init(_ inbox: Inbox) {
+      self.inbox = inbox
+      subscription = TagSubscription(inbox, tag: Value.tag)
+    }
+
+    /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
+    public mutating func next() async -> Element? {
+      await next(isolation: #isolation)
+    }
+
+    /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
+    public mutating func next(isolation: isolated (any Actor)?) async -> Element? {
+      while let raw = await subscription.mailbox.next() {
+        guard let value = try? MessageEnvelope.decode(Value.self, from: raw.bytes) else {
+          inbox.countUndecodable()
+          continue
+        }
+        return Element(sender: raw.sender, sequence: raw.sequence, value: value)
+      }
+      return nil
+    }
+  }
+}

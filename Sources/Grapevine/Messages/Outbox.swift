@@ -1,0 +1,139 @@
+// From the application's tasks to the node's thread.
+//
+// A broadcast is copied into a staging buffer under a lock and picked up by the node's thread together with all
+// that came meanwhile, so that many small messages cost one wake and leave in full datagrams. When the buffer is
+// full, the caller waits: that is the back-pressure.
+
+import GrapevineCore
+import Synchronization
+
+/// Messages on their way to the node, in order, in bounded memory.
+final class Outbox: Sendable {
+  /// Staged messages: a head of six bytes each, and the payload.
+  struct Stage: ~Copyable, @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+    let capacity: Int
+    var used = 0
+
+    init(capacity: Int) {
+      base = .allocate(byteCount: capacity, alignment: 8)
+      self.capacity = capacity
+    }
+
+    deinit { base.deallocate() }
+
+    static var headLength: Int { 6 }
+
+    func hasRoom(for length: Int) -> Bool { capacity - used >= length + Self.headLength }
+
+    mutating func append(_ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool) {
+      base.storeBytes(of: UInt32(payload.count), toByteOffset: used, as: UInt32.self)
+      base.storeBytes(of: level.rawValue, toByteOffset: used + 4, as: UInt8.self)
+      base.storeBytes(of: isTagged ? 1 : 0, toByteOffset: used + 5, as: UInt8.self)
+      if let from = payload.baseAddress {
+        (base + used + Self.headLength).copyMemory(from: from, byteCount: payload.count)
+      }
+      used += Self.headLength + payload.count
+    }
+
+    /// The staged message at `offset`, which moves behind it.
+    func read(at offset: inout Int) -> (payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool) {
+      let length = Int(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+      let level = DeliveryLevel(rawValue: base.load(fromByteOffset: offset + 4, as: UInt8.self)) ?? .reliable
+      let isTagged = base.load(fromByteOffset: offset + 5, as: UInt8.self) != 0
+      let payload = UnsafeRawBufferPointer(start: base + offset + Self.headLength, count: length)
+      offset += Self.headLength + length
+      return (payload, level, isTagged)
+    }
+  }
+
+  fileprivate struct State: ~Copyable {
+    var stage: Stage
+    var isOpen = false
+    var waiting: [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] = []
+    var nextID: UInt64 = 0
+  }
+
+  /// Bytes staged at most. Chosen here: a few thousand small messages, as many as leave in one turn of the loop.
+  private static var stageBytes: Int { 256 << 10 }
+
+  private let state: Mutex<State>
+  private let payloadLimit: Int
+
+  init(payloadLimit: Int) {
+    self.payloadLimit = payloadLimit
+    state = Mutex(State(stage: Stage(capacity: max(Self.stageBytes, payloadLimit * 4))))
+  }
+
+  static func emptyStage(payloadLimit: Int) -> Stage { Stage(capacity: max(stageBytes, payloadLimit * 4)) }
+
+  /// Lets messages in, or keeps them out with `notConnected`.
+  func setOpen(_ isOpen: Bool) {
+    let waiting = state.withLock { state in
+      state.isOpen = isOpen
+      return isOpen ? [] : state.takeWaiting()
+    }
+    for waiter in waiting { waiter.continuation.resume() }
+  }
+
+  /// Stages a message.
+  ///
+  /// - Returns: Whether it is the first one, so that the node's thread must be woken.
+  /// - Throws: `wouldBlock` when there is no room, `tooLarge`, `notConnected`.
+  func push(
+    _ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool
+  ) throws(BroadcastError) -> Bool {
+    guard payload.count <= payloadLimit else { throw .tooLarge(limit: payloadLimit) }
+    return try state.withLock { state throws(BroadcastError) -> Bool in
+      guard state.isOpen else { throw .notConnected }
+      guard state.stage.hasRoom(for: payload.count), state.waiting.isEmpty else { throw .wouldBlock }
+      let isFirst = state.stage.used == 0
+      state.stage.append(payload, level: level, isTagged: isTagged)
+      return isFirst
+    }
+  }
+
+  /// Waits until the node's thread has taken what is staged, or the task is cancelled.
+  nonisolated(nonsending) func waitForRoom() async {
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
+        let isFree = state.withLock { state in
+          guard state.isOpen, state.stage.used > 0, !Task.isCancelled else { return true }
+          state.waiting.append((id, continuation))
+          return false
+        }
+        if isFree { continuation.resume() }
+      }
+    } onCancel: {
+      let waiter = state.withLock { state in
+        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+      }
+      waiter?.continuation.resume()
+    }
+  }
+
+  /// Trades what is staged for an empty stage and lets waiting callers go on.
+  ///
+  /// - Returns: Whether anything was staged.
+  func exchange(_ stage: inout Stage) -> Bool {
+    let (hasAny, waiting) = state.withLock { state in
+      guard state.stage.used > 0 else { return (false, state.takeWaiting()) }
+      swap(&state.stage, &stage)
+      return (true, state.takeWaiting())
+    }
+    for waiter in waiting { waiter.continuation.resume() }
+    return hasAny
+  }
+}
+
+extension Outbox.State {
+  fileprivate mutating func takeWaiting() -> [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] {
+    guard !waiting.isEmpty else { return [] }
+    defer { waiting = [] }
+    return waiting
+  }
+}

@@ -1,0 +1,113 @@
+// The node for programs that own their loop.
+
+import GrapevineCore
+import GrapevineTransport
+
+/// A member of a gossip cluster without a thread: the caller receives, sends and ticks.
+///
+/// The loop of a caller: wait until `fileDescriptor` is readable or the time that `tick` returned has passed; then
+/// `receive`, `tick`, `send`. Not for use by two threads at once. Nothing happens between calls.
+///
+/// Freeing it closes the socket without a word to the neighbours; call `leave` and go on until `lifecycle` is
+/// `disconnected` to part properly.
+public final class DrivenNode {
+  private let driver: NodeDriver
+  /// Called by `receive` for every delivered message; its bytes are valid during the call.
+  public var onMessage: ((MemberID, UInt64, DeliveryLevel, UnsafeRawBufferPointer) -> Void)?
+  /// Called by `receive` and `tick` for every event.
+  public var onEvent: ((Event) -> Void)?
+
+  /// Creates a node bound to a UDP address; it is not a member yet.
+  ///
+  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is invalid.
+  public convenience init(bind: String, configuration: Configuration = .init()) throws {
+    try self.init(transport: UDPTransport(bind: bind), configuration: configuration)
+  }
+
+  /// Creates a node on any transport.
+  ///
+  /// - Throws: `ConfigurationError` when a limit is invalid.
+  public init(
+    transport: any DatagramTransport, configuration: Configuration = .init()
+  ) throws(ConfigurationError) {
+    driver = try NodeDriver(configuration: configuration, transport: transport)
+  }
+
+  /// The identity of this run of the node.
+  public var identity: MemberID { driver.node.identity }
+  /// Where the node is bound; the port is the real one.
+  public var localEndpoint: Endpoint { driver.transport.localEndpoint }
+  /// The descriptor to wait on for reading.
+  public var fileDescriptor: Int32 { driver.transport.fileDescriptor }
+  /// Where the node is in its life.
+  public var lifecycle: Lifecycle { driver.node.lifecycle }
+  /// What happened so far.
+  public var counters: Counters { driver.node.counters }
+  /// What the transport has done so far.
+  public var transportCounters: TransportCounters { driver.transport.counters }
+  /// The number of neighbours.
+  public var neighbourCount: Int { driver.node.neighbourCount }
+  /// The longest payload of a message, in bytes.
+  public var payloadLimit: Int { driver.node.configuration.payloadLimit }
+
+  /// Joins through whichever of `contacts` answers first; with none, founds a cluster. The outcome is an event.
+  public func join(_ contacts: [Endpoint]) {
+    driver.join(contacts)
+    report()
+  }
+
+  /// Leaves after handing over what neighbours lack; `lifecycle` becomes `disconnected` within `leaveTimeout`.
+  public func leave() {
+    driver.leave()
+    report()
+  }
+
+  /// Takes one batch of datagrams and delivers their messages.
+  ///
+  /// - Returns: The number of datagrams taken; 0 when none waited.
+  @discardableResult
+  public func receive() -> Int {
+    let count = driver.receive()
+    report()
+    return count
+  }
+
+  /// Takes a message to broadcast; it leaves with the next `send`.
+  ///
+  /// - Returns: Its sequence number.
+  /// - Throws: `BroadcastError`; with `wouldBlock`, receive and send before trying again.
+  @discardableResult
+  public func broadcast(
+    _ payload: UnsafeRawBufferPointer, level: DeliveryLevel = .reliable
+  ) throws(BroadcastError) -> UInt64 {
+    try driver.broadcast(payload, level: level, isTagged: false, now: MonotonicClock.now())
+  }
+
+  /// Sends what is to be sent.
+  ///
+  /// - Returns: False when the socket takes no more for now: wait until it is writable and send again.
+  @discardableResult
+  public func send() -> Bool { driver.send(now: MonotonicClock.now()) }
+
+  /// Does what is due: retries, keepalives, repair.
+  ///
+  /// - Returns: The time until it must be called again; nil when only input can change anything.
+  @discardableResult
+  public func tick() -> Duration? {
+    _ = driver.advance()
+    report()
+    let deadline = driver.nextDeadline
+    guard deadline != .never else { return nil }
+    return .nanoseconds(Int64(clamping: deadline.since(MonotonicClock.now())))
+  }
+
+  private func report() {
+    let count = driver.effects.deliveries.count
+    for index in 0..<count {
+      let record = driver.effects.deliveries.record(index)
+      onMessage?(record.origin, record.sequence, record.level, driver.effects.deliveries.payload(index))
+    }
+    if count > 0 { driver.removeDeliveries() }
+    for event in driver.takeEvents() { onEvent?(event) }
+  }
+}

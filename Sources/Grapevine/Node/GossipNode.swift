@@ -1,0 +1,255 @@
+// The node as an application meets it.
+
+import GrapevineCore
+import GrapevineTransport
+
+/// Why a node could not join.
+public enum JoinError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// None of the contacts answered in time.
+  case noContactAnswered([String])
+  /// The node is already a member or has been told to join.
+  case alreadyJoined
+  /// The node has left; its sequences have ended.
+  case hasLeft
+
+  /// What happened and what to do.
+  public var description: String {
+    switch self {
+    case .noContactAnswered(let contacts):
+      "no contact answered (\(contacts.joined(separator: ", "))): check the addresses, that a node runs there, "
+        + "and that it has the same cluster name"
+    case .alreadyJoined:
+      "the node has joined already"
+    case .hasLeft:
+      "the node has left the cluster: create another one to join again"
+    }
+  }
+}
+
+/// A member of a gossip cluster.
+///
+/// The node runs on a thread of its own, which is also the executor of this actor. It ends with `leave`, which hands over
+/// what neighbours lack, or when the last reference goes; neither leaves a thread or a descriptor behind.
+public actor GossipNode {
+  /// How a node is set up.
+  public struct Configuration: Sendable {
+    /// The address to bind to, `host:port` or a multiaddress; port 0 takes a free port.
+    ///
+    /// Default: a free port on every IPv4 address, chosen here.
+    public var bind: String
+    /// The limits and times of the protocol. Default: `GrapevineCore.Configuration()`, with its sources.
+    public var core: GrapevineCore.Configuration
+    /// Bytes of receive buffer to ask the system for. Default: 4 MiB, chosen here: what one loop turn can miss.
+    public var receiveBufferBytes = 4 << 20
+    /// The share of arriving datagrams to drop, for tests; 0 to 1. Default: 0, chosen here.
+    public var injectedLoss = 0.0
+    /// Whether trains of datagrams to one peer leave in one piece where the kernel can. Default: yes, measured by
+    /// `grapevine bench`.
+    public var segmentOffload = true
+
+    /// Creates a configuration.
+    public init(bind: String = "0.0.0.0:0", core: GrapevineCore.Configuration = .init()) {
+      self.bind = bind
+      self.core = core
+    }
+  }
+
+  /// What a node has done.
+  public struct Statistics: Sendable, Equatable {
+    /// The counts of the protocol.
+    public var core: Counters
+    /// The counts of the transport.
+    public var transport: TransportCounters
+    /// Messages dropped because nobody had ever asked for messages.
+    public var unread: UInt64
+    /// Typed messages whose value could not be decoded.
+    public var undecodable: UInt64
+  }
+
+  /// A neighbour: a member with which the node has a link.
+  public struct Neighbour: Sendable, Equatable {
+    /// Who it is.
+    public var member: MemberID
+    /// Where it is, as `host:port`.
+    public var address: String
+    /// The smoothed round-trip time; zero before the first measurement.
+    public var roundTrip: Duration
+  }
+
+  /// The identity of this run of the node.
+  public nonisolated let identity: MemberID
+  /// Where the node is bound; the port is the real one.
+  public nonisolated let localEndpoint: Endpoint
+  /// The longest payload of a message, in bytes.
+  public nonisolated let payloadLimit: Int
+
+  private nonisolated let loop: EventLoop
+  private nonisolated let client: NodeClient
+
+  /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each message.
+  ///
+  /// What runs there must not block or compute for long: the node does nothing else meanwhile.
+  public nonisolated var executor: any TaskExecutor { loop }
+
+  /// The node's thread.
+  public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  /// Creates a node bound to a UDP address; it is not a member yet.
+  ///
+  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is invalid.
+  public init(_ configuration: Configuration = .init()) async throws {
+    let transport = try UDPTransport(
+      bind: configuration.bind, receiveBufferBytes: configuration.receiveBufferBytes)
+    if !configuration.segmentOffload { transport.segmentOffload = false }
+    let carrier: any DatagramTransport =
+      configuration.injectedLoss > 0
+      ? LossyTransport(transport, loss: configuration.injectedLoss) : transport
+    try self.init(configuration.core, transport: carrier)
+  }
+
+  /// Creates a node on an in-memory network.
+  ///
+  /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is invalid.
+  public init(on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init()) async throws {
+    try self.init(core, transport: network.bind(port: port))
+  }
+
+  private init(_ core: GrapevineCore.Configuration, transport: any DatagramTransport) throws {
+    loop = try EventLoop()
+    client = try NodeClient(configuration: core, transport: transport)
+    identity = client.driver.node.identity
+    localEndpoint = transport.localEndpoint
+    payloadLimit = core.payloadLimit
+    let loop = loop
+    client.inbox.setOnRoom { [weak loop] in loop?.wake() }
+    try loop.watch(transport.fileDescriptor)
+    loop.attach(client)
+  }
+
+  deinit {
+    loop.stop()
+    client.finish()
+  }
+}
+
+// Membership.
+extension GossipNode {
+  /// Where the node is in its life.
+  public var lifecycle: Lifecycle { client.driver.node.lifecycle }
+
+  /// Joins a cluster through whichever member answers first; with no address, founds one.
+  ///
+  /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while.
+  /// - Throws: `AddressError`, or `JoinError` when no contact answers within `joinTimeout`.
+  public func join(_ addresses: [String] = []) async throws {
+    var contacts: [Endpoint] = []
+    for address in addresses { contacts += try Endpoint.resolve(address) }
+    try await join(endpoints: contacts)
+  }
+
+  /// Joins a cluster through whichever member answers first; with no endpoint, founds one.
+  ///
+  /// - Throws: `JoinError` when no contact answers within `joinTimeout`.
+  public func join(endpoints contacts: [Endpoint]) async throws {
+    guard !client.hasLeft else { throw JoinError.hasLeft }
+    guard lifecycle == .initialized || lifecycle == .disconnected else { throw JoinError.alreadyJoined }
+    let outcome = await withCheckedContinuation { client.join(contacts, $0) }
+    guard outcome == .connected else { throw JoinError.noContactAnswered(contacts.map(\.text)) }
+  }
+
+  /// Leaves the cluster after handing over what neighbours lack, within `leaveTimeout`; ends `messages`.
+  public func leave() async {
+    _ = await withCheckedContinuation { client.leave($0) }
+  }
+
+  /// The present neighbours.
+  public var neighbours: [Neighbour] {
+    client.driver.node.neighbours.map { neighbour in
+      Neighbour(
+        member: neighbour.member, address: neighbour.endpoint.text,
+        roundTrip: .nanoseconds(Int64(clamping: neighbour.roundTrip)))
+    }
+  }
+
+  /// What the node has done so far.
+  public var statistics: Statistics {
+    Statistics(
+      core: client.driver.node.counters, transport: client.driver.transport.counters,
+      unread: client.inbox.unreadCount, undecodable: client.inbox.undecodableCount)
+  }
+
+  /// Events from now on: the lifecycle, neighbours, gaps. A reader that falls 1,024 behind loses the oldest.
+  public func events() -> AsyncStream<Event> {
+    let (stream, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(1_024))
+    let id = client.addEventReader(continuation)
+    continuation.onTermination = { [weak self] _ in
+      Task { [weak self] in await self?.removeEventReader(id) }
+    }
+    return stream
+  }
+
+  private func removeEventReader(_ id: Int) { client.removeEventReader(id) }
+}
+
+// Messages.
+extension GossipNode {
+  /// The messages that other members broadcast. Ends when the node leaves.
+  public nonisolated var messages: Messages { Messages(inbox: client.inbox) }
+
+  /// The typed messages of one kind that other members broadcast.
+  public nonisolated func messages<Value: GossipMessage>(of _: Value.Type) -> TypedMessages<Value> {
+    TypedMessages(inbox: client.inbox)
+  }
+
+  /// Broadcasts bytes to all other members; waits while neighbours do not keep up.
+  ///
+  /// Returns when the node has taken the message, not when others have it.
+  ///
+  /// - Throws: `BroadcastError.tooLarge`, `.notConnected`, or `CancellationError`; then it was not sent.
+  public nonisolated(nonsending) func broadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable) async throws {
+    try await push(payload, level: level, isTagged: false)
+  }
+
+  /// Broadcasts text, as UTF-8; see `broadcast(_:level:)` for bytes.
+  public nonisolated(nonsending) func broadcast(_ text: String, level: DeliveryLevel = .reliable) async throws {
+    try await broadcast(Array(text.utf8), level: level)
+  }
+
+  /// Broadcasts a typed message; see `broadcast(_:level:)` for bytes.
+  ///
+  /// - Throws: also `CodingFailure` when the value cannot be encoded.
+  public nonisolated(nonsending) func broadcast<Value: GossipMessage>(
+    _ value: Value, level: DeliveryLevel = .reliable
+  ) async throws {
+    try await push(try MessageEnvelope.encode(value), level: level, isTagged: true)
+  }
+
+  /// Broadcasts bytes if the node can take them now.
+  ///
+  /// - Throws: `BroadcastError`; with `wouldBlock`, try again later.
+  public nonisolated func tryBroadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable) throws(BroadcastError) {
+    try pushNow(payload, level: level, isTagged: false)
+  }
+
+  private nonisolated(nonsending) func push(_ payload: [UInt8], level: DeliveryLevel, isTagged: Bool) async throws {
+    while true {
+      do throws(BroadcastError) {
+        return try pushNow(payload, level: level, isTagged: isTagged)
+      } catch {
+        guard error == .wouldBlock else { throw error }
+      }
+      await client.outbox.waitForRoom()
+      try Task.checkCancellation()
+    }
+  }
+
+  private nonisolated func pushNow(
+    _ payload: [UInt8], level: DeliveryLevel, isTagged: Bool
+  ) throws(BroadcastError) {
+    let outbox = client.outbox
+    let isFirst = try payload.withUnsafeBufferPointer { (bytes) throws(BroadcastError) -> Bool in
+      try outbox.push(UnsafeRawBufferPointer(bytes), level: level, isTagged: isTagged)
+    }
+    if isFirst { loop.wake() }
+  }
+}

@@ -1,0 +1,170 @@
+// What runs on the node's thread.
+
+import GrapevineCore
+import GrapevineTransport
+
+/// Drives a core from the event loop: mailboxes on one side, the transport on the other.
+///
+/// Every member is used on the loop's thread only, except `inbox` and `outbox`, which are made for two.
+final class NodeClient: EventLoopClient, @unchecked Sendable {
+  let inbox = Inbox()
+  let outbox: Outbox
+  let driver: NodeDriver
+  private var stage: Outbox.Stage
+  private var stageOffset = 0
+  private var isBlocked = false
+  private var wasFull = false
+  /// Since when readers keep the node from receiving.
+  private var fullSince = Instant.never
+  private var isLeaveWanted = false
+  /// Whether the application has told the node to leave.
+  private(set) var hasLeft = false
+  private var eventReaders: [(id: Int, continuation: AsyncStream<Event>.Continuation)] = []
+  private var lifecycleWaiters: [CheckedContinuation<Lifecycle, Never>] = []
+  private var nextReader = 0
+
+  /// Batches of datagrams taken before the answers are sent. Chosen here: keeps a busy loop answering.
+  private static var batchesPerStep: Int { 4 }
+  /// How long datagrams are left in the system's buffer for slow readers; then they are taken, and messages
+  /// deferred, so that neighbours do not take this node for dead. Chosen here: well below the link timeout.
+  private static var holdLimit: Nanoseconds { 1_000_000_000 }
+
+  init(configuration: Configuration, transport: any DatagramTransport) throws(ConfigurationError) {
+    driver = try NodeDriver(configuration: configuration, transport: transport)
+    outbox = Outbox(payloadLimit: configuration.payloadLimit)
+    stage = Outbox.emptyStage(payloadLimit: configuration.payloadLimit)
+  }
+
+  func step(readable: Bool, writable: Bool) -> EventLoopWait {
+    var wait = EventLoopWait()
+    takeStaged()
+    let mustHold = holdsBack()
+    if !mustHold {
+      for _ in 0..<Self.batchesPerStep {
+        let count = driver.receive()
+        deliver()
+        guard count > 0, !inbox.isFull else { break }
+      }
+    }
+    wait.wantsWritable = !driver.advance()
+    isBlocked = wait.wantsWritable
+    deliver()
+    report()
+    if isLeaveWanted, stageOffset == stage.used { leaveNow() }
+    wait.deadline = driver.nextDeadline
+    if mustHold { wait.deadline = min(wait.deadline, fullSince + Self.holdLimit) }
+    return wait
+  }
+
+  /// Whether datagrams are to wait in the system's buffer because readers are behind.
+  private func holdsBack() -> Bool {
+    let isFull = inbox.isFull
+    if wasFull && !isFull { driver.resumeDelivery() }
+    wasFull = isFull
+    guard isFull else {
+      fullSince = .never
+      return false
+    }
+    let now = MonotonicClock.now()
+    if fullSince == .never { fullSince = now }
+    return now < fullSince + Self.holdLimit
+  }
+
+  /// Gives staged messages to the core, until it takes no more.
+  private func takeStaged() {
+    guard !isBlocked else { return }
+    while true {
+      if stageOffset == stage.used {
+        stage.used = 0
+        stageOffset = 0
+        guard outbox.exchange(&stage) else { return }
+      }
+      let now = MonotonicClock.now()
+      while stageOffset < stage.used {
+        var next = stageOffset
+        let message = stage.read(at: &next)
+        do throws(BroadcastError) {
+          _ = try driver.broadcast(
+            message.payload, level: message.level, isTagged: message.isTagged, now: now)
+        } catch .wouldBlock {
+          return
+        } catch {
+          // The node has left meanwhile: nobody is there to take it.
+        }
+        stageOffset = next
+      }
+      guard driver.send(now: now) else { return }
+    }
+  }
+
+  /// Hands what was delivered to the readers.
+  private func deliver() {
+    guard driver.effects.deliveries.count > 0, !inbox.isFull else { return }
+    let batch = inbox.emptyBatch()
+    driver.exchangeDeliveries(&batch.buffer)
+    inbox.deliver(batch)
+  }
+
+  /// Tells what happened.
+  private func report() {
+    for event in driver.takeEvents() {
+      if case .lifecycle(let lifecycle) = event { didEnter(lifecycle) }
+      for reader in eventReaders { reader.continuation.yield(event) }
+    }
+  }
+
+  private func didEnter(_ lifecycle: Lifecycle) {
+    outbox.setOpen(lifecycle == .connected)
+    guard lifecycle == .connected || lifecycle == .disconnected || lifecycle == .destroyed else { return }
+    for waiter in lifecycleWaiters { waiter.resume(returning: lifecycle) }
+    lifecycleWaiters = []
+    if hasLeft && lifecycle == .disconnected { inbox.finish() }
+  }
+}
+
+// Called by the actor, on the loop's thread.
+extension NodeClient {
+  /// Starts joining; the continuation learns how it ended.
+  func join(_ contacts: [Endpoint], _ continuation: CheckedContinuation<Lifecycle, Never>) {
+    lifecycleWaiters.append(continuation)
+    driver.join(contacts)
+    report()
+  }
+
+  /// Leaves after everything staged was sent; the continuation learns when.
+  func leave(_ continuation: CheckedContinuation<Lifecycle, Never>) {
+    hasLeft = true
+    guard driver.node.lifecycle == .connected || driver.node.lifecycle == .joining else {
+      inbox.finish()
+      continuation.resume(returning: driver.node.lifecycle)
+      return
+    }
+    lifecycleWaiters.append(continuation)
+    outbox.setOpen(false)
+    isLeaveWanted = true
+  }
+
+  private func leaveNow() {
+    isLeaveWanted = false
+    driver.leave()
+    _ = driver.advance()
+    report()
+  }
+
+  func addEventReader(_ continuation: AsyncStream<Event>.Continuation) -> Int {
+    nextReader += 1
+    eventReaders.append((nextReader, continuation))
+    return nextReader
+  }
+
+  func removeEventReader(_ id: Int) {
+    eventReaders.removeAll { $0.id == id }
+  }
+
+  /// Ends everything that anybody waits for: the node is going away.
+  func finish() {
+    inbox.finish()
+    outbox.setOpen(false)
+    for reader in eventReaders { reader.continuation.finish() }
+  }
+}

@@ -1,0 +1,102 @@
+// The core on a transport: the part that both forms of the API share.
+//
+// Receive what arrived, advance to the present, send until nothing is left: the driver does these steps when it
+// is told to, and reads the clock once for each. It knows nothing about gossip.
+
+import GrapevineCore
+import GrapevineTransport
+
+/// Steps a core over a transport. Used by one thread at a time.
+final class NodeDriver {
+  let transport: any DatagramTransport
+  private(set) var node: Node
+  private(set) var effects: Effects
+  /// Datagrams at the head of `effects` that have left already.
+  private var sentCount = 0
+
+  init(configuration: Configuration, transport: any DatagramTransport) throws(ConfigurationError) {
+    self.transport = transport
+    var entropy = SystemRandomNumberGenerator()
+    node = try Node(
+      configuration: configuration, identity: MemberID(entropy.next()), seed: entropy.next(),
+      receiveWindow: transport.receiveWindow)
+    effects = Effects(for: configuration)
+  }
+
+  /// Takes one batch of datagrams from the transport.
+  ///
+  /// - Returns: The number of datagrams taken; 0 when none waited.
+  func receive() -> Int {
+    let count = transport.receive()
+    guard count > 0 else { return 0 }
+    let now = MonotonicClock.now()
+    for index in 0..<count {
+      if transport.isTruncated(index) {
+        node.receiveTruncated()
+      } else {
+        node.receive(
+          transport.datagram(index).bytes, from: transport.source(index), now: now, into: &effects)
+      }
+    }
+    return count
+  }
+
+  /// Does what is due and sends all there is to send.
+  ///
+  /// - Returns: False when the transport takes no more for now.
+  func advance() -> Bool {
+    let now = MonotonicClock.now()
+    node.advance(now: now, into: &effects)
+    return send(now: now)
+  }
+
+  /// Sends all there is to send.
+  ///
+  /// - Returns: False when the transport takes no more for now.
+  func send(now: Instant) -> Bool {
+    while true {
+      let more = node.flush(now: now, into: &effects)
+      guard effects.datagrams.count > 0 else { return true }
+      sentCount += transport.send(effects.datagrams, from: sentCount)
+      guard sentCount >= effects.datagrams.count else { return false }
+      effects.removeDatagrams()
+      sentCount = 0
+      if !more { return true }
+    }
+  }
+
+  func join(_ contacts: [Endpoint]) {
+    node.join(contacts, now: MonotonicClock.now(), into: &effects)
+  }
+
+  func leave() {
+    node.leave(now: MonotonicClock.now(), into: &effects)
+  }
+
+  func destroy() {
+    node.destroy(into: &effects)
+  }
+
+  func resumeDelivery() {
+    node.resumeDelivery(now: MonotonicClock.now())
+  }
+
+  func broadcast(
+    _ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool, now: Instant
+  ) throws(BroadcastError) -> UInt64 {
+    try node.broadcast(payload, level: level, isTagged: isTagged, now: now)
+  }
+
+  var nextDeadline: Instant { node.nextDeadline }
+
+  /// Takes the events that happened since the last call.
+  func takeEvents() -> [Event] {
+    guard !effects.events.isEmpty else { return [] }
+    defer { effects.removeEvents() }
+    return effects.events
+  }
+
+  func removeDeliveries() { effects.removeDeliveries() }
+
+  func exchangeDeliveries(_ other: inout DeliveryBuffer) { effects.exchangeDeliveries(&other) }
+}

@@ -1,0 +1,144 @@
+import Grapevine
+import GrapevineCore
+import GrapevineTransport
+import Testing
+
+@Suite("GossipNode over real sockets", .timeLimit(.minutes(1)))
+struct NodeTests {
+  struct Commit: GossipMessage, Equatable {
+    var key: String
+    var value: [UInt8]
+  }
+
+  /// A founder and a member that joined through it.
+  func pair() async throws -> (GossipNode, GossipNode) {
+    let founder = try await GossipNode(.init(bind: "127.0.0.1:0"))
+    try await founder.join()
+    let member = try await GossipNode(.init(bind: "127.0.0.1:0"))
+    try await member.join([founder.localEndpoint.text])
+    return (founder, member)
+  }
+
+  @Test("a message reaches the other member, with its sender and number")
+  func broadcast() async throws {
+    let (founder, member) = try await pair()
+    try await member.broadcast("hello")
+    try await member.broadcast("world")
+    var texts: [String] = []
+    for await message in founder.messages {
+      #expect(message.sender == member.identity)
+      texts.append(message.payload.text)
+      if texts.count == 2 { break }
+    }
+    #expect(texts.sorted() == ["hello", "world"])
+    await member.leave()
+    await founder.leave()
+    #expect(await founder.lifecycle == .disconnected)
+  }
+
+  @Test("typed messages go to the reader of their type, other messages do not")
+  func typed() async throws {
+    let (founder, member) = try await pair()
+    var commits = founder.messages(of: Commit.self).makeAsyncIterator()
+    try await member.broadcast(Commit(key: "a", value: [1, 2]))
+    try await member.broadcast("plain")
+    let commit = await commits.next()
+    #expect(commit?.value == Commit(key: "a", value: [1, 2]))
+    var messages = founder.messages.makeAsyncIterator()
+    #expect(await messages.next()?.payload.text == "plain")
+  }
+
+  @Test("a burst far beyond every buffer arrives complete, in bounded memory, because the sender waits")
+  func backPressure() async throws {
+    let (founder, member) = try await pair()
+    let count = 200_000
+    let sending = Task {
+      for number in 0..<count {
+        try await member.broadcast(withUnsafeBytes(of: UInt64(number)) { Array($0) })
+      }
+    }
+    var seen = [Bool](repeating: false, count: count)
+    var received = 0
+    for await message in founder.messages {
+      let number = message.payload.withUnsafeBytes { Int($0.loadUnaligned(as: UInt64.self)) }
+      #expect(!seen[number])
+      seen[number] = true
+      received += 1
+      if received == count { break }
+    }
+    try await sending.value
+    #expect(received == count)
+  }
+
+  @Test("joining where nobody answers fails with a clear error, and can be tried again")
+  func joinFails() async throws {
+    var core = Configuration()
+    core.joinTimeout = .milliseconds(300)
+    let node = try await GossipNode(.init(bind: "127.0.0.1:0", core: core))
+    let silent = try UDPTransport(bind: "127.0.0.1:0")
+    await #expect(throws: JoinError.noContactAnswered([silent.localEndpoint.text])) {
+      try await node.join([silent.localEndpoint.text])
+    }
+    try await node.join()
+    #expect(await node.lifecycle == .connected)
+    await #expect(throws: JoinError.alreadyJoined) { try await node.join() }
+  }
+
+  @Test("a node given its own address as contact founds a cluster")
+  func joinsItself() async throws {
+    let node = try await GossipNode(.init(bind: "127.0.0.1:0"))
+    try await node.join([node.localEndpoint.text])
+    #expect(await node.lifecycle == .connected)
+    #expect(await node.statistics.core.droppedOwn >= 1)
+  }
+
+  @Test("before joining and after leaving a broadcast throws")
+  func notConnected() async throws {
+    let node = try await GossipNode(.init(bind: "127.0.0.1:0"))
+    await #expect(throws: BroadcastError.notConnected) { try await node.broadcast("early") }
+    try await node.join()
+    await #expect(throws: BroadcastError.tooLarge(limit: node.payloadLimit)) {
+      try await node.broadcast([UInt8](repeating: 0, count: node.payloadLimit + 1))
+    }
+    await node.leave()
+    await #expect(throws: BroadcastError.notConnected) { try await node.broadcast("late") }
+    await #expect(throws: JoinError.hasLeft) { try await node.join() }
+  }
+
+  @Test("leaving hands over what was just broadcast")
+  func leaveHandsOver() async throws {
+    let (founder, member) = try await pair()
+    for number in 0..<500 { try await member.broadcast("message \(number)") }
+    await member.leave()
+    var received = 0
+    for await _ in founder.messages {
+      received += 1
+      if received == 500 { break }
+    }
+    #expect(received == 500)
+  }
+
+  @Test("a cancelled reader ends, and the node goes on")
+  func cancellation() async throws {
+    let (founder, member) = try await pair()
+    let reader = Task { await founder.messages.first { _ in true } == nil }
+    reader.cancel()
+    #expect(await reader.value)
+    try await member.broadcast("after")
+    var messages = founder.messages.makeAsyncIterator()
+    #expect(await messages.next()?.payload.text == "after")
+  }
+
+  @Test("nodes on an in-memory network behave like nodes on UDP")
+  func inMemory() async throws {
+    let network = MemoryNetwork()
+    let founder = try await GossipNode(on: network)
+    try await founder.join()
+    let member = try await GossipNode(on: network)
+    try await member.join(endpoints: [founder.localEndpoint])
+    try await founder.broadcast("over memory")
+    var messages = member.messages.makeAsyncIterator()
+    #expect(await messages.next()?.payload.text == "over memory")
+  }
+}
+
