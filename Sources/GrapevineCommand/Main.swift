@@ -1,1 +1,86 @@
-@main struct Main { static func main() { print("x") } }
+// The command `grapevine`: which of its commands is meant.
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Where the program starts.
+///
+/// `main` is synchronous: the main thread waits for signals or reads pipes, and an idle agent starts no pool of threads.
+@main
+enum Main {
+  static let version = "0.1.0"
+
+  static func main() {
+    exit(run(Array(CommandLine.arguments.dropFirst())))
+  }
+
+  /// Runs the command that `arguments` name and returns its exit code.
+  private static func run(_ arguments: [String]) -> Int32 {
+    // A reader that goes away is an error of `write`, not the end of the process.
+    signal(SIGPIPE, SIG_IGN)
+    guard let name = arguments.first else {
+      Standard.error(help)
+      return ExitCode.usage
+    }
+    let rest = Array(arguments.dropFirst())
+    do throws(UsageError) {
+      switch name {
+      case "agent": return try AgentCommand.main(rest)
+      case "demo": return try DemoCommand.main(rest)
+      case "simulate": return try SimulateCommand.main(rest)
+      case "bench": return BenchCommand.main(rest)
+      case "--help", "-h", "help": return Standard.output(help)
+      case "--version": return Standard.output("grapevine \(version)\n")
+      default:
+        throw UsageError(
+          command: nil,
+          message: "unknown command \(quoted(name)); allowed are agent, demo, simulate and bench")
+      }
+    } catch {
+      Standard.error(error.text)
+      return ExitCode.usage
+    }
+  }
+
+  private static let help = """
+    grapevine: reliable gossip between processes
+
+    Usage: grapevine COMMAND [OPTION]...
+
+    Commands:
+      agent      Run one member of a cluster: broadcast the lines of standard input, print deliveries
+      demo       Start a cluster of agents on this machine, broadcast, and report what arrived when
+      simulate   Run a cluster in virtual time on a network that loses, splits and crashes
+      bench      Measure Grapevine on this machine
+
+    Options:
+      --help     Print this help; `grapevine COMMAND --help` explains a command
+      --version  Print the version
+
+    Exit codes:
+      0   success
+      1   failure while running, such as a port in use
+      2   the demo or simulation ran, but not everything arrived exactly once
+      64  the command line cannot be understood
+
+    Example:
+      grapevine demo --nodes 8 --messages 100
+
+    """
+}
+
+/// What the program's exit codes mean.
+enum ExitCode {
+  static let success: Int32 = 0
+  static let failure: Int32 = 1
+  static let broken: Int32 = 2
+  /// EX_USAGE of sysexits.h.
+  static let usage: Int32 = 64
+  /// 128 and the number of SIGINT, as shells report it.
+  static let interrupted: Int32 = 130
+}

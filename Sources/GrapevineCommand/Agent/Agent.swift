@@ -1,0 +1,159 @@
+// A running agent: a node, what goes into it and what comes out.
+//
+// Everything here runs on one thread, the console's, which may block in `write` as long as the reader of the output
+// likes: then messages are no longer taken from the node, and its back-pressure does the rest. Standard input is
+// read on another thread, which may block as well. The node's own thread never does.
+
+import Grapevine
+import GrapevineCore
+import GrapevineTransport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// One member of a cluster between standard input and standard output.
+actor Agent {
+  let options: AgentOptions
+  private let loop: EventLoop
+  private var node: GossipNode?
+  private var output = JSONWriter()
+  private var isFlushPlanned = false
+  private var isEnding = false
+  private var readers: [Task<Void, Never>] = []
+
+  /// Output that is collected before it is written. Chosen here: the size of a Linux pipe.
+  private static var outputBytes: Int { 64 << 10 }
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+  init(_ options: AgentOptions, on loop: EventLoop) {
+    self.options = options
+    self.loop = loop
+  }
+
+  /// Creates the node, joins and starts reading and printing.
+  func run() async {
+    do {
+      let node = try await GossipNode(options.node)
+      self.node = node
+      write { [isJSON = options.isJSON] in Report.listening(node, isJSON, &$0) }
+      let events = await node.events()
+      readers = [Task { await printEvents(events) }, Task { await printMessages(node.messages) }]
+      try await node.join(options.contacts)
+      try startInput(node)
+    } catch {
+      guard !isEnding else { return }
+      Standard.error("grapevine agent: \(error)\n")
+      await end(ExitCode.failure)
+    }
+  }
+
+  /// Leaves the cluster, prints what is left to print and ends the process; only the first call counts.
+  func end(_ code: Int32) async {
+    guard !isEnding else { return }
+    isEnding = true
+    if let node {
+      await node.leave()
+      for reader in readers { await reader.value }
+      let statistics = await node.statistics
+      if options.isJSON { Report.counters(statistics, &output) }
+    }
+    flush()
+    _exit(code)
+  }
+
+  private func startInput(_ node: GossipNode) throws {
+    let input = try EventLoop(name: "input")
+    let (agent, options) = (self, options)
+    Task(executorPreference: input) {
+      await AgentInput.broadcastLines(into: node, of: agent, options)
+      if options.exitsAtEnd { await agent.end(ExitCode.success) }
+    }
+  }
+}
+
+// What is printed.
+extension Agent {
+  private func printMessages(_ messages: Messages) async {
+    for await message in messages {
+      write { [isJSON = options.isJSON] in Report.delivery(message, isJSON, &$0) }
+      guard output.bytes.count >= Self.outputBytes else { continue }
+      flush()
+      await Task.yield()
+    }
+  }
+
+  private func printEvents(_ events: AsyncStream<Event>) async {
+    for await event in events {
+      if options.isJSON {
+        write { Report.event(event, &$0) }
+      } else if let text = Report.text(event) {
+        Standard.error(text + "\n")
+      }
+      if event == .lifecycle(.disconnected) { return }
+    }
+  }
+
+  /// Prints that a line was taken.
+  func tookLine(_ line: [UInt8], sequence: UInt64, at: UInt64) {
+    guard options.isJSON else { return }
+    write { Report.broadcast(line, sequence: sequence, at: at, &$0) }
+  }
+
+  /// Prints that a line was not taken, being too long.
+  func refusedLine(bytes: Int, limit: Int) {
+    Standard.error(
+      "grapevine agent: a line of \(bytes) bytes was not sent: a message has at most \(limit) bytes\n")
+    guard options.isJSON else { return }
+    write { Report.refused(bytes: bytes, limit: limit, &$0) }
+  }
+
+  /// Adds output, which is written once there is nothing else to do.
+  private func write(_ body: (inout JSONWriter) -> Void) {
+    body(&output)
+    guard !isFlushPlanned else { return }
+    isFlushPlanned = true
+    Task { flush() }
+  }
+
+  private func flush() {
+    isFlushPlanned = false
+    guard !output.bytes.isEmpty else { return }
+    let isWritten = Standard.write(output.bytes, to: 1)
+    output.removeAll()
+    // Nobody reads any more: there is nothing left to do but to leave.
+    if !isWritten, !isEnding { Task { await end(ExitCode.success) } }
+  }
+}
+
+/// Standard input, read on a thread that may block.
+enum AgentInput {
+  /// Broadcasts line after line until the input ends or the node has left.
+  static func broadcastLines(into node: GossipNode, of agent: Agent, _ options: AgentOptions) async {
+    let limit = node.payloadLimit
+    var reader = LineReader(descriptor: 0, limit: limit)
+    var sequence: UInt64 = 0
+    while true {
+      switch reader.next() {
+      case .end:
+        return
+      case .tooLong(let bytes):
+        await agent.refusedLine(bytes: bytes, limit: limit)
+      case .text(let line):
+        let at = MonotonicClock.now().nanoseconds
+        do {
+          try await node.broadcast(line, level: options.level)
+        } catch {
+          return
+        }
+        sequence += 1
+        if options.isJSON { await agent.tookLine(line, sequence: sequence, at: at) }
+      }
+    }
+  }
+}

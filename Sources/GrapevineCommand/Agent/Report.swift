@@ -1,0 +1,143 @@
+// What an agent says, in JSON for programs and in text for people.
+
+import Grapevine
+import GrapevineCore
+import GrapevineTransport
+
+/// The lines of an agent's output.
+enum Report {
+  private static var now: UInt64 { MonotonicClock.now().nanoseconds }
+
+  static func listening(_ node: GossipNode, _ isJSON: Bool, _ output: inout JSONWriter) {
+    guard isJSON else { return output.line("listening on \(node.localEndpoint.text)") }
+    output.object {
+      $0.field("event", "listening")
+      $0.field("address", node.localEndpoint.text)
+      $0.field("member", node.identity.description)
+      $0.field("at", now)
+    }
+  }
+
+  static func delivery(_ message: Message, _ isJSON: Bool, _ output: inout JSONWriter) {
+    guard isJSON else {
+      return output.line("\(message.sender.description.prefix(8))  \(printable(message.payload.text))")
+    }
+    output.object { object in
+      object.field("event", "delivery")
+      object.field("sender", message.sender.description)
+      object.field("sequence", message.sequence)
+      if message.level == .bestEffort { object.field("level", "best-effort") }
+      message.payload.withUnsafeBytes { object.field("payload", payload: $0) }
+      object.field("at", now)
+    }
+  }
+
+  static func broadcast(_ line: [UInt8], sequence: UInt64, at: UInt64, _ output: inout JSONWriter) {
+    output.object { object in
+      object.field("event", "broadcast")
+      object.field("sequence", sequence)
+      line.withUnsafeBytes { object.field("text", payload: $0) }
+      object.field("at", at)
+    }
+  }
+
+  static func refused(bytes: Int, limit: Int, _ output: inout JSONWriter) {
+    output.object {
+      $0.field("event", "rejected")
+      $0.field("length", bytes)
+      $0.field("limit", limit)
+      $0.field("at", now)
+    }
+  }
+
+  static func event(_ event: Event, _ output: inout JSONWriter) {
+    output.object { object in
+      switch event {
+      case .lifecycle(let state):
+        object.field("event", "lifecycle")
+        object.field("state", "\(state)")
+      case .neighbourUp(let member, let endpoint):
+        object.field("event", "neighbourUp")
+        object.field("member", member.description)
+        object.field("address", endpoint.text)
+      case .neighbourDown(let member, let endpoint, let loss):
+        object.field("event", "neighbourDown")
+        object.field("member", member.description)
+        object.field("address", endpoint.text)
+        object.field("reason", "\(loss)")
+      case .joinFailed:
+        object.field("event", "joinFailed")
+      case .versionMismatch(let endpoint):
+        object.field("event", "versionMismatch")
+        object.field("address", endpoint.text)
+      case .gap(let origin, let first, let last, let missing):
+        object.field("event", "gap")
+        object.field("sender", origin.description)
+        object.field("first", first)
+        object.field("last", last)
+        object.field("missing", missing)
+      }
+      object.field("at", now)
+    }
+  }
+
+  /// The event for people; nil when it says nothing that the exit does not.
+  static func text(_ event: Event) -> String? {
+    switch event {
+    case .lifecycle(let state): "\(state)"
+    case .neighbourUp(let member, let endpoint):
+      "neighbour up: \(member.description.prefix(8)) at \(endpoint.text)"
+    case .neighbourDown(let member, let endpoint, let loss):
+      "neighbour down: \(member.description.prefix(8)) at \(endpoint.text) (\(words(loss)))"
+    case .joinFailed: nil
+    case .versionMismatch(let endpoint):
+      "\(endpoint.text) speaks another version of the protocol"
+    case .gap(let origin, let first, let last, let missing):
+      "gap: \(missing) messages of \(origin.description.prefix(8)) from \(first) to \(last) are lost"
+    }
+  }
+
+  private static func words(_ loss: LinkLoss) -> String {
+    switch loss {
+    case .timedOut: "timed out"
+    case .closedByPeer: "said goodbye"
+    case .closedHere: "replaced by a better one"
+    case .replaced: "started anew"
+    }
+  }
+
+  /// The counters of the core as fields, those of the transport as an object of their own.
+  static func counters(_ statistics: GossipNode.Statistics, _ output: inout JSONWriter) {
+    output.object { object in
+      object.field("event", "counters")
+      fields(of: statistics.core, &object)
+      object.field("unread", statistics.unread)
+      object.field("undecodable", statistics.undecodable)
+      object.field("transport") { fields(of: statistics.transport, &$0) }
+      object.field("at", now)
+    }
+  }
+
+  /// Every stored number of a structure, under its own name.
+  private static func fields(of counters: Any, _ object: inout JSONWriter) {
+    for case (let name?, let value) in Mirror(reflecting: counters).children {
+      if let number = value as? UInt64 { object.field(name, number) }
+      if let number = value as? Int { object.field(name, number) }
+    }
+  }
+
+  /// The text with everything shown as `\xNN` that a terminal may take for a command.
+  static func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: { $0.isControl && $0 != "\t" }) else { return text }
+    var shown = ""
+    for scalar in text.unicodeScalars {
+      if scalar.isControl && scalar != "\t" {
+        let digits = String(scalar.value, radix: 16)
+        shown += "\\x" + (digits.count < 2 ? "0" : "") + digits
+      } else {
+        shown.unicodeScalars.append(scalar)
+      }
+    }
+    return shown
+  }
+}

@@ -1,0 +1,84 @@
+// `grapevine simulate`: a cluster in virtual time, seed after seed.
+
+import GrapevineCore
+import GrapevineSimulator
+import GrapevineTransport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Runs the reliability scenario for a range of seeds.
+enum SimulateCommand {
+  static let table = CommandLineTable(
+    name: "simulate",
+    summary: """
+      Runs a cluster in virtual time on a network that loses, doubles, damages and reorders datagrams,
+      splits and heals, while nodes crash and restart; then checks that everything arrived exactly once.
+      """,
+    options: [
+      Option(
+        name: "--nodes", placeholder: "N", value: .integer(2...100_000, default: 200),
+        help: "Nodes in the cluster"),
+      Option(
+        name: "--messages", placeholder: "N", value: .integer(1...100_000, default: 40),
+        help: "Messages that are broadcast during the faults"),
+      Option(
+        name: "--loss", placeholder: "P", value: .real(0...0.95, default: 0.3),
+        help: "The probability that a datagram is lost, 0 to 0.95"),
+      Option(
+        name: "--crashes", placeholder: "SHARE", value: .real(0...0.9, default: 0.05),
+        help: "Crashes as a share of the nodes, 0 to 0.9; half of them restart"),
+      Option(
+        name: "--partitions", placeholder: "N", value: .integer(0...10, default: 2),
+        help: "Times that the network splits and heals, 0 to 10"),
+      Option(
+        name: "--seed", placeholder: "N", value: .integer(0...Int.max, default: 1), help: "The first seed"),
+      Option(
+        name: "--runs", placeholder: "N", value: .integer(1...1_000_000, default: 1),
+        help: "Runs, each with the seed after that of the one before"),
+      Option(
+        name: "--jobs", placeholder: "N", value: .integer(1...256, default: cores),
+        help: "Runs at the same time", defaultText: "the number of cores, \(cores) here"),
+      Option(name: "--json", value: .flag, help: "Print one JSON object for each run and one as a summary"),
+    ],
+    notes: """
+      The same seed gives the same run on every machine, to the byte: its trace, a hash over everything that
+      happened, is printed for a single run. A seed that fails is printed with the command that repeats it.
+      """,
+    exitCodes: [
+      (ExitCode.success, "every run kept every promise"),
+      (ExitCode.failure, "the simulation could not be set up"),
+      (ExitCode.broken, "at least one run broke a promise"),
+      (ExitCode.usage, "the command line cannot be understood"),
+    ],
+    example: "grapevine simulate --nodes 200 --loss 0.3 --runs 100")
+
+  /// The processors of this machine that are in use.
+  static let cores = max(1, min(256, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+
+  static func main(_ list: [String]) throws(UsageError) -> Int32 {
+    guard let arguments = try table.parse(list) else { return Standard.output(table.help) }
+    var scenario = ReliabilityScenario()
+    scenario.nodes = arguments.integer("--nodes")
+    scenario.messages = arguments.integer("--messages")
+    scenario.loss = arguments.real("--loss")
+    scenario.crashes = arguments.real("--crashes")
+    scenario.partitions = arguments.integer("--partitions")
+    scenario.seed = UInt64(arguments.integer("--seed"))
+    let runs = arguments.integer("--runs")
+    guard Int(scenario.seed) <= Int.max - runs else {
+      throw table.failure(
+        "--seed is \(scenario.seed); with \(runs) runs it must be at most \(Int.max - runs)")
+    }
+    let batch = SimulationBatch(
+      scenario: scenario, runs: runs, jobs: min(runs, arguments.integer("--jobs")),
+      isJSON: arguments.has("--json"))
+    Task { exit(await batch.run()) }
+    while true { pause() }
+  }
+}

@@ -1,0 +1,120 @@
+// JSON objects, one a line, written into a buffer that is used again.
+
+/// Appends JSON objects to a buffer.
+struct JSONWriter {
+  /// What was written since the last `removeAll`.
+  private(set) var bytes: [UInt8] = []
+  private var needsComma = false
+
+  /// Forgets what was written and keeps the memory.
+  mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+  /// Appends a line that is not JSON.
+  mutating func line(_ text: String) {
+    bytes += text.utf8
+    bytes.append(UInt8(ascii: "\n"))
+  }
+
+  /// Writes one object and ends its line.
+  mutating func object(_ body: (inout JSONWriter) -> Void) {
+    braces(body)
+    bytes.append(UInt8(ascii: "\n"))
+    needsComma = false
+  }
+
+  /// A field that is an object itself.
+  mutating func field(_ name: String, _ body: (inout JSONWriter) -> Void) {
+    key(name)
+    braces(body)
+    needsComma = true
+  }
+
+  mutating func field(_ name: String, _ value: String) {
+    key(name)
+    var value = value
+    value.withUTF8 { quote(UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func field(_ name: String, _ value: some BinaryInteger) {
+    key(name)
+    bytes += String(value).utf8
+  }
+
+  /// A number, rounded to six decimals; null when it is not one.
+  mutating func field(_ name: String, _ value: Double?) {
+    key(name)
+    guard let value, value.isFinite else {
+      bytes += "null".utf8
+      return
+    }
+    let rounded = abs(value) < 1e9 ? (value * 1e6).rounded() / 1e6 : value
+    bytes += Fixed.short(rounded).utf8
+  }
+
+  mutating func field(_ name: String, _ value: Bool) {
+    key(name)
+    bytes += (value ? "true" : "false").utf8
+  }
+
+  /// A field of bytes: as text, and when they are not UTF-8 also in hexadecimal as the field `bytes`.
+  mutating func field(_ name: String, payload: UnsafeRawBufferPointer) {
+    key(name)
+    if payload.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
+    {
+      bytes.append(UInt8(ascii: "\""))
+      bytes.append(contentsOf: payload)
+      bytes.append(UInt8(ascii: "\""))
+    } else if String(validating: payload, as: UTF8.self) != nil {
+      quote(payload)
+    } else {
+      var text = String(decoding: payload, as: UTF8.self)
+      text.withUTF8 { quote(UnsafeRawBufferPointer($0)) }
+      key("bytes")
+      bytes.append(UInt8(ascii: "\""))
+      for byte in payload {
+        bytes.append(Self.digit(byte >> 4))
+        bytes.append(Self.digit(byte & 15))
+      }
+      bytes.append(UInt8(ascii: "\""))
+    }
+  }
+
+  private mutating func braces(_ body: (inout JSONWriter) -> Void) {
+    bytes.append(UInt8(ascii: "{"))
+    needsComma = false
+    body(&self)
+    bytes.append(UInt8(ascii: "}"))
+  }
+
+  private mutating func key(_ name: String) {
+    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    needsComma = true
+    bytes.append(UInt8(ascii: "\""))
+    bytes += name.utf8
+    bytes += "\":".utf8
+  }
+
+  /// Writes UTF-8 in quotes, with everything escaped that JSON or a terminal would misread.
+  private mutating func quote(_ text: UnsafeRawBufferPointer) {
+    bytes.append(UInt8(ascii: "\""))
+    for byte in text {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+        bytes.append(UInt8(ascii: "\\"))
+        bytes.append(byte)
+      case UInt8(ascii: "\n"): bytes += "\\n".utf8
+      case UInt8(ascii: "\t"): bytes += "\\t".utf8
+      case 0..<0x20, 0x7f:
+        bytes += "\\u00".utf8
+        bytes.append(Self.digit(byte >> 4))
+        bytes.append(Self.digit(byte & 15))
+      default: bytes.append(byte)
+      }
+    }
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  private static func digit(_ value: UInt8) -> UInt8 {
+    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+  }
+}
