@@ -56,6 +56,8 @@ let package = Package(
     .testTarget(
       name: "GrapevineSimulatorTests", dependencies: ["GrapevineSimulator", "GrapevineCore"],
       swiftSettings: settings),
+    .testTarget(
+      name: "GrapevineCommandTests", dependencies: ["GrapevineCommand"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -43,7 +43,11 @@ actor Agent {
       self.node = node
       write { [isJSON = options.isJSON] in Report.listening(node, isJSON, &$0) }
       let events = await node.events()
-      readers = [Task { await printEvents(events) }, Task { await printMessages(node.messages) }]
+      // The preference keeps the tasks on this thread where they wait: no pool of threads is started for them.
+      readers = [
+        Task(executorPreference: loop) { await self.printEvents(events) },
+        Task(executorPreference: loop) { await self.printMessages(node.messages) },
+      ]
       try await node.join(options.contacts)
       try startInput(node)
     } catch {
@@ -127,7 +131,7 @@ extension Agent {
     let isWritten = Standard.write(output.bytes, to: 1)
     output.removeAll()
     // Nobody reads any more: there is nothing left to do but to leave.
-    if !isWritten, !isEnding { Task { await end(ExitCode.success) } }
+    if !isWritten, !isEnding { Task(executorPreference: loop) { await self.end(ExitCode.success) } }
   }
 }
 

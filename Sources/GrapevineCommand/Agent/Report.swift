@@ -101,7 +101,7 @@ enum Report {
     switch loss {
     case .timedOut: "timed out"
     case .closedByPeer: "said goodbye"
-    case .closedHere: "replaced by a better one"
+    case .closedHere: "closed here"
     case .replaced: "started anew"
     }
   }

@@ -1,0 +1,83 @@
+// The command line: what a table accepts, what it refuses and what it says then.
+
+import Testing
+
+@testable import GrapevineCommand
+
+@Suite("Command line: one table for parsing and help")
+struct ArgumentTests {
+  let table = CommandLineTable(
+    name: "try", summary: "Tries.",
+    options: [
+      Option(name: "--count", placeholder: "N", value: .integer(1...9, default: 3), help: "How many"),
+      Option(name: "--share", placeholder: "P", value: .real(0...1, default: 0.5), help: "How much"),
+      Option(name: "--kind", placeholder: "K", value: .choice(["a", "b"], default: "a"), help: "Which"),
+      Option(name: "--to", placeholder: "ADDR", value: .list, help: "Where"),
+      Option(name: "--loud", value: .flag, help: "Whether"),
+    ], exitCodes: [(0, "well")], example: "grapevine try")
+
+  @Test("what is not given has its default")
+  func defaults() throws {
+    let arguments = try #require(try table.parse([]))
+    #expect(arguments.integer("--count") == 3)
+    #expect(arguments.real("--share") == 0.5)
+    #expect(arguments.text("--kind") == "a")
+    #expect(arguments.list("--to") == [])
+    #expect(!arguments.has("--loud"))
+  }
+
+  @Test("values stand behind the name or an equals sign; lists grow, others keep the last")
+  func values() throws {
+    let line = [
+      "--count", "1", "--to", "x:1", "--count=9", "--to=y=z", "--loud", "--share", "1", "--kind", "b",
+    ]
+    let arguments = try #require(try table.parse(line))
+    #expect(arguments.integer("--count") == 9)
+    #expect(arguments.list("--to") == ["x:1", "y=z"])
+    #expect(arguments.real("--share") == 1)
+    #expect(arguments.text("--kind") == "b")
+    #expect(arguments.has("--loud"))
+  }
+
+  @Test(
+    "a bad line names the option, what was found and what is allowed",
+    arguments: [
+      (["--count", "0"], "--count is \"0\"; it must be a whole number from 1 to 9"),
+      (["--count", "10"], "--count is \"10\"; it must be a whole number from 1 to 9"),
+      (["--count", "many"], "--count is \"many\"; it must be a whole number from 1 to 9"),
+      (["--share", "1.01"], "--share is \"1.01\"; it must be a number from 0 to 1"),
+      (["--share", "nan"], "--share is \"nan\"; it must be a number from 0 to 1"),
+      (["--kind", "c"], "--kind is \"c\"; it must be a or b"),
+      (["--count"], "--count needs a value; write --count N"),
+      (["--loud=yes"], "--loud takes no value; found \"--loud=yes\""),
+      (
+        ["--nope"],
+        "unknown option \"--nope\"; allowed are --count, --share, --kind, --to, --loud, --help"
+      ),
+      (
+        ["stray\u{1b}"],
+        "unexpected argument \"stray?\"; allowed are --count, --share, --kind, --to, --loud, --help"
+      ),
+    ])
+  func refusals(line: [String], message: String) {
+    #expect(throws: UsageError(command: "try", message: message)) { try table.parse(line) }
+  }
+
+  @Test("help names every option and its default, and asking for it wins")
+  func help() throws {
+    #expect(try table.parse(["--loud", "--help", "--nope"]) == nil)
+    for option in table.options { #expect(table.help.contains(option.name)) }
+    #expect(table.help.contains("How many (default: 3)"))
+  }
+
+  @Test(
+    "the real tables have no option twice and take their own defaults",
+    arguments: [AgentCommand.table, DemoCommand.table, SimulateCommand.table])
+  func tables(table: CommandLineTable) {
+    #expect(Set(table.options.map(\.name)).count == table.options.count)
+    for option in table.options where option.defaultText == nil {
+      guard let value = option.shownDefault else { continue }
+      #expect(option.accepts(value), "\(option.name) \(value)")
+    }
+  }
+}
