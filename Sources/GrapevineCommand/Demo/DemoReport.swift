@@ -63,6 +63,12 @@ struct DemoReport {
   }
   private var bytesPerDelivery: Double? { deliveries > 0 ? Double(bytesSent) / Double(deliveries) : nil }
 
+  /// The number of the message, from 0, that took longest to reach all; nil when not all did.
+  private var slowestMessage: Int? {
+    guard toAll.count == options.messages else { return nil }
+    return toAll.indices.max { toAll[$0] < toAll[$1] }
+  }
+
   /// What the demo is going to do.
   static func opening(_ options: DemoOptions) -> String {
     "\(options.nodes) agents on 127.0.0.1, \(options.messages) messages of \(options.size) bytes from "
@@ -131,6 +137,7 @@ struct DemoReport {
       object.field("timeTo99Milliseconds", median(to99))
       object.field("timeToAllMilliseconds", median(toAll))
       object.field("timeToAllMaximumMilliseconds", toAll.max())
+      if let slowestMessage { object.field("slowestMessage", slowestMessage) }
       object.field("datagramsSent", datagramsSent)
       object.field("bytesSent", bytesSent)
       object.field("bytesPerDelivery", bytesPerDelivery)
