@@ -1,17 +1,19 @@
-// scratch
-import GrapevineCore
-import GrapevineSimulator
+// The benchmarks: every row of `make bench` that is about the core.
 
-@main struct Main {
-  static func main() throws {
-    var s = ReliabilityScenario()
-    let a = CommandLine.arguments
-    if a.count > 1 { s.nodes = Int(a[1])! }
-    if a.count > 2 { s.loss = Double(a[2])! }
-    if a.count > 3 { s.seed = UInt64(a[3])! }
-    let clock = ContinuousClock()
-    let start = clock.now
-    let r = try s.run()
-    print(r, r.holds, clock.now - start, Double(r.events) / Double((clock.now - start).asNanoseconds) * 1000, "M/s")
+@main
+struct Main {
+  static func main() async throws {
+    try await run(Array(CommandLine.arguments.dropFirst()))
+  }
+
+  nonisolated static func run(_ arguments: [String]) async throws {
+    let a = arguments
+    try await Task.detached {
+      switch a.first {
+      case "flood-receive": try await Flood.receive(count: Int(a[1])!, packing: a[2] == "1", segments: a[3] == "1")
+      case "flood-send": try await Flood.send(to: a[1], count: Int(a[2])!, size: Int(a[3])!, packing: a[4] == "1", segments: a[5] == "1")
+      default: Standard.print("?")
+      }
+    }.value
   }
 }

@@ -30,7 +30,7 @@ public struct DeliveryBuffer: ~Copyable {
   /// - Parameters:
   ///   - messages: Messages it holds at most.
   ///   - bytes: Payload bytes it holds at most; below 2^32.
-  public init(messages: Int = 4_096, bytes: Int = 512 << 10) {
+  public init(messages: Int = 8_192, bytes: Int = 1 << 20) {
     records = FixedTable(count: messages)
     storage = FixedTable(count: min(bytes, Int(UInt32.max)))
   }
@@ -39,6 +39,16 @@ public struct DeliveryBuffer: ~Copyable {
   @inline(__always)
   public func hasRoom(for length: Int) -> Bool {
     count < records.count && storage.count &- bytesUsed >= length
+  }
+
+  /// How full the buffer is: the greater share of its two limits, from 0 to 1.
+  public var fill: Double {
+    max(Double(count) / Double(records.count), Double(bytesUsed) / Double(storage.count))
+  }
+
+  /// The records, `count` of them, and the first byte of the payloads; valid until the buffer changes.
+  public var contents: (records: UnsafePointer<Record>, payloads: UnsafePointer<UInt8>) {
+    (UnsafePointer(records.pointer(at: 0)), UnsafePointer(storage.pointer(at: 0)))
   }
 
   /// The message at `index`, which must be below `count`.

@@ -3,10 +3,14 @@
 import GrapevineCore
 
 /// Messages that were delivered together; immutable once it left the node's thread.
+///
+/// Without runtime exclusivity checks, which cost as much as reading a message: the node's thread writes while it is
+/// the only holder, readers only read.
+@usableFromInline
 final class DeliveryBatch: @unchecked Sendable {
-  var buffer: DeliveryBuffer
+  @exclusivity(unchecked) var buffer: DeliveryBuffer
   /// Indices of messages that went to a reader of their tag, ascending.
-  var claimed: [Int] = []
+  @exclusivity(unchecked) var claimed: [Int] = []
 
   init() {
     buffer = DeliveryBuffer()
@@ -22,28 +26,34 @@ final class DeliveryBatch: @unchecked Sendable {
 ///
 /// It keeps its whole batch, up to some hundred kilobytes, in memory. Copy what is to be kept for long:
 /// `Array(payload)`.
+@frozen
 public struct Payload: RandomAccessCollection, Sendable {
-  private let batch: DeliveryBatch?
-  private nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+  @usableFromInline let batch: DeliveryBatch
+  @usableFromInline nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
 
+  @inlinable
   init(batch: DeliveryBatch, bytes: UnsafeRawBufferPointer) {
     self.batch = batch
     self.bytes = bytes
   }
 
   /// The position of the first byte: 0.
+  @inlinable
   public var startIndex: Int { 0 }
 
   /// The number of bytes.
+  @inlinable
   public var endIndex: Int { bytes.count }
 
   /// The byte at a position, which must lie within the payload.
+  @inlinable
   public subscript(position: Int) -> UInt8 {
     precondition(position >= 0 && position < bytes.count, "payload index out of range")
     return bytes[position]
   }
 
   /// Calls `body` with the bytes, which are valid during the call.
+  @inlinable
   public func withUnsafeBytes<Result, Failure: Error>(
     _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -58,6 +68,7 @@ public struct Payload: RandomAccessCollection, Sendable {
 }
 
 /// A message that another member broadcast.
+@frozen
 public struct Message: Sendable {
   /// The member that broadcast it.
   public let sender: MemberID
@@ -70,11 +81,13 @@ public struct Message: Sendable {
   /// Its bytes.
   public let payload: Payload
 
-  init(_ record: DeliveryBuffer.Record, _ index: Int, in batch: DeliveryBatch) {
+  @inlinable
+  init(_ record: DeliveryBuffer.Record, payloads: UnsafePointer<UInt8>, in batch: DeliveryBatch) {
     sender = record.origin
     sequence = record.sequence
     level = record.level
     isTagged = record.isTagged
-    payload = Payload(batch: batch, bytes: batch.buffer.payload(index))
+    payload = Payload(
+      batch: batch, bytes: UnsafeRawBufferPointer(start: payloads + Int(record.offset), count: Int(record.length)))
   }
 }

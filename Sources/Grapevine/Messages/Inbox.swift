@@ -50,10 +50,10 @@ final class Inbox: Sendable {
     return state.withLock { state in state.tags.contains { $0.mailbox.isFull } }
   }
 
-  /// Hands a batch to the readers.
-  func deliver(_ batch: DeliveryBatch) {
+  /// Hands a batch to the readers, and keeps no reference to it.
+  func deliver(_ batch: consuming DeliveryBatch) {
     if tagCount.load(ordering: .relaxed) > 0 { claimTagged(batch) }
-    guard let displaced = mailbox.push(batch) else { return }
+    guard let displaced = mailbox.push(consume batch) else { return }
     unread.wrappingAdd(UInt64(displaced.buffer.count), ordering: .relaxed)
     recycle(displaced)
   }
@@ -78,13 +78,10 @@ final class Inbox: Sendable {
     state.withLock { $0.spare.popLast() } ?? DeliveryBatch()
   }
 
-  /// Takes back a batch; it is used again when no message of it is held any more.
-  func recycle(_ batch: consuming DeliveryBatch) {
-    var batch = batch
-    guard isKnownUniquelyReferenced(&batch) else { return }
+  /// Takes back a batch of which no message is held any more.
+  func recycle(_ batch: DeliveryBatch) {
     batch.removeAll()
-    let spare = batch
-    state.withLock { if $0.spare.count < Self.batchLimit { $0.spare.append(spare) } }
+    state.withLock { if $0.spare.count < Self.batchLimit { $0.spare.append(batch) } }
   }
 
   func subscribe(_ tag: String) -> Mailbox<TaggedMessage> {

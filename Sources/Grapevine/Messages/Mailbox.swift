@@ -10,7 +10,8 @@ import Synchronization
 /// A bounded queue between one producer and any number of consumers, each element going to one of them.
 final class Mailbox<Element: Sendable>: Sendable {
   private struct State {
-    var queue: [Element] = []
+    /// Elements taken are nil, so that the queue does not keep them alive.
+    var queue: [Element?] = []
     var first = 0
     var waiting: [(id: UInt64, continuation: UnsafeContinuation<Element?, Never>)] = []
     var nextID: UInt64 = 0
@@ -23,7 +24,7 @@ final class Mailbox<Element: Sendable>: Sendable {
 
     mutating func popFirst() -> Element? {
       guard first < queue.count else { return nil }
-      let element = queue[first]
+      let element = queue[first].take()
       first += 1
       if first == queue.count {
         queue.removeAll(keepingCapacity: true)
@@ -53,18 +54,26 @@ final class Mailbox<Element: Sendable>: Sendable {
     state.withLock { $0.onRoom = onRoom }
   }
 
-  /// Appends an element.
+  /// Appends an element, and keeps no reference to it: its reader may be its only holder at once.
   ///
   /// - Returns: The oldest element when it had to make room, because nobody reads.
-  func push(_ element: Element) -> Element? {
-    let (continuation, displaced) = state.withLock { state -> (UnsafeContinuation<Element?, Never>?, Element?) in
-      guard !state.isFinished else { return (nil, element) }
-      if !state.waiting.isEmpty { return (state.waiting.removeFirst().continuation, nil) }
-      let displaced = state.readers == 0 && state.count >= limit ? state.popFirst() : nil
-      state.queue.append(element)
-      return (nil, displaced)
+  func push(_ element: consuming Element) -> Element? {
+    var continuation: UnsafeContinuation<Element?, Never>?
+    var displaced: Element?
+    var carried: Element? = consume element
+    state.withLock { state in
+      guard !state.isFinished else {
+        displaced = carried.take()
+        return
+      }
+      guard state.waiting.isEmpty else {
+        continuation = state.waiting.removeFirst().continuation
+        return
+      }
+      if state.readers == 0 && state.count >= limit { displaced = state.popFirst() }
+      state.queue.append(carried.take())
     }
-    continuation?.resume(returning: element)
+    continuation?.resume(returning: carried.take())
     return displaced
   }
 

@@ -162,6 +162,7 @@ extension GossipNode {
     _ = await withCheckedContinuation { client.leave($0) }
   }
 
+  public var debugLinks: String { client.driver.node.debugLinks }
   /// The present neighbours.
   public var neighbours: [Neighbour] {
     client.driver.node.neighbours.map { neighbour in

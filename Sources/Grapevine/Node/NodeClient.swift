@@ -37,15 +37,18 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
 
   func step(readable: Bool, writable: Bool) -> EventLoopWait {
     var wait = EventLoopWait()
-    takeStaged()
     let mustHold = holdsBack()
     if !mustHold {
       for _ in 0..<Self.batchesPerStep {
-        let count = driver.receive()
+        guard driver.receive() > 0 else { break }
+        // Waking a reader costs more than a batch does, so what arrives together is handed over together.
+        guard driver.effects.deliveries.fill > 0.5 else { continue }
         deliver()
-        guard count > 0, !inbox.isFull else { break }
+        if inbox.isFull { break }
       }
     }
+    // After receiving: what just arrived may have made the room that staged messages wait for.
+    takeStaged()
     wait.wantsWritable = !driver.advance()
     isBlocked = wait.wantsWritable
     deliver()
@@ -102,7 +105,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     guard driver.effects.deliveries.count > 0, !inbox.isFull else { return }
     let batch = inbox.emptyBatch()
     driver.exchangeDeliveries(&batch.buffer)
-    inbox.deliver(batch)
+    inbox.deliver(consume batch)
   }
 
   /// Tells what happened.

@@ -96,7 +96,7 @@ extension Dissemination {
       let position = slot * Self.repairsPerLink + Int(states[slot].repairFirst)
       let repair = repairs[position]
       looked += 1
-      if let index = log.find(stream: Int(repair.stream), sequence: repair.next) {
+      if let index = log.find(stream: Int(repair.stream), sequence: repair.next), !isPending(index, on: slot) {
         guard writeSingle(index, to: &writer) else { break }
         written += 1
       }
@@ -110,6 +110,11 @@ extension Dissemination {
     counters.copiesSent &+= UInt64(written)
     counters.repairs &+= UInt64(written)
     return written
+  }
+
+  /// Whether an entry will be pushed on a link anyway.
+  private func isPending(_ index: UInt64, on slot: Int) -> Bool {
+    index >= states[slot].cursor && log[index].targets & 1 << UInt32(slot) != 0
   }
 
   /// Messages looked up for one datagram at most, found or not: what an asker can make us do at a time.

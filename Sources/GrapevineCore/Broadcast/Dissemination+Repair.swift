@@ -5,6 +5,7 @@ extension Dissemination {
   /// Writes the entries of a digest that are due on a link, as many as fit.
   mutating func writeDigest(_ slot: Int, to writer: inout Writer, now: Instant) {
     let start = writer.count
+    let backlog = firstPending(slot)
     guard writer.remaining >= 2 + DigestEntry.headLimit + DigestEntry.rangeLimit else { return }
     writer.write(states[slot].asks ? MessageKind.digestAsking : MessageKind.digest)
     writer.write(UInt8(0))
@@ -20,7 +21,7 @@ extension Dissemination {
         let bit = bits.trailingZeroBitCount
         dirty[slot * wordsPerLink + word] &= bits &- 1
         let place = word * 64 + bit
-        writeEntry(place, to: &writer)
+        writeEntry(place, below: backlog?.place == place ? backlog?.sequence : nil, to: &writer)
         count += 1
         let isConfirmed = progress[slot * capacity + place].floor >= streams[place].floor
         if !isConfirmed { unsettled[slot * wordsPerLink + word] |= 1 << UInt64(bit) }
@@ -47,13 +48,22 @@ extension Dissemination {
     return false
   }
 
-  private func writeEntry(_ place: Int, to writer: inout Writer) {
+  /// The message that the link will push next, when it cannot push all at once.
+  private mutating func firstPending(_ slot: Int) -> (place: Int, sequence: UInt64)? {
+    guard hasPush(slot) || states[slot].cursor < log.head else { return nil }
+    let entry = log[states[slot].cursor]
+    return (Int(entry.stream), entry.sequence)
+  }
+
+  /// - Parameter pending: What is still to be pushed from this number on is not announced: the other end would ask for
+  ///   what is on its way.
+  private func writeEntry(_ place: Int, below pending: UInt64?, to writer: inout Writer) {
     let stream = streams[place]
-    let low = min(stream.evictedHigh, stream.floor)
-    DigestEntry(origin: stream.origin, floor: stream.floor, available: stream.floor - low, ranges: 0)
-      .write(to: &writer)
+    let floor = pending.map { min(stream.floor, $0 - 1) } ?? stream.floor
+    let low = min(stream.evictedHigh, floor)
+    DigestEntry(origin: stream.origin, floor: floor, available: floor - low, ranges: 0).write(to: &writer)
     let rangesAt = writer.count - 1
-    guard stream.ahead > 0 else { return }
+    guard stream.ahead > 0, pending == nil else { return }
     var position = stream.floor
     var ranges: UInt8 = 0
     while ranges < UInt8(DigestEntry.rangesLimit), writer.remaining >= DigestEntry.rangeLimit,

@@ -76,6 +76,8 @@ struct Dissemination: ~Copyable {
   /// The earliest time at which one of these wants attention.
   var repairAt = Instant.never
   var up: UInt32 = 0
+  /// Our reliable messages up to this number may be sent without looking at the neighbours again.
+  private var windowEnd: UInt64 = 0
   var generator: Generator
 
   /// Repairs remembered for one link; more are asked for again. Chosen here.
@@ -118,6 +120,7 @@ extension Dissemination {
   /// A link came up: its other end is told everything.
   mutating func linkUp(_ slot: Int, now: Instant) {
     up |= 1 << UInt32(slot)
+    windowEnd = 0
     var state = LinkState()
     state.cursor = log.head
     state.ownBase = streams[0].floor
@@ -256,18 +259,24 @@ extension Dissemination {
   }
 
   /// Whether the slowest neighbour can take another reliable message of ours.
-  private func hasWindow(now: Instant) -> Bool {
-    let next = streams[0].floor &+ 1
-    var isOpen = true
+  @inline(__always)
+  private mutating func hasWindow(now: Instant) -> Bool {
+    streams[0].floor < windowEnd || findWindow(now: now)
+  }
+
+  private mutating func findWindow(now: Instant) -> Bool {
+    var end = UInt64.max
     var rest = up
     while rest != 0 {
       let slot = rest.trailingZeroBitCount
       rest &= rest &- 1
       guard !states[slot].isLagging else { continue }
       let confirmed = max(progress[slot &* capacity].floor, states[slot].ownBase)
-      if next > confirmed &+ windows.width && isWorthWaitingFor(slot, now: now) { isOpen = false }
+      if streams[0].floor >= confirmed &+ windows.width, !isWorthWaitingFor(slot, now: now) { continue }
+      end = min(end, confirmed &+ windows.width)
     }
-    return isOpen
+    windowEnd = end
+    return streams[0].floor < end
   }
 
   /// Whether every neighbour was pushed and has confirmed all that we hold of our own reliable stream.
