@@ -44,6 +44,7 @@ let package = Package(
       name: "GrapevineBenchmarks",
       dependencies: [
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "CAllocations",
+        .target(name: "CLinux", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: settings),
     .testTarget(name: "GrapevineCoreTests", dependencies: ["GrapevineCore"], swiftSettings: settings),

@@ -1,19 +1,103 @@
-// The benchmarks: every row of `make bench` that is about the core.
+// The benchmarks: every row of `make bench`.
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 @main
 struct Main {
-  static func main() async throws {
-    try await run(Array(CommandLine.arguments.dropFirst()))
+  static func main() async {
+    let arguments = Array(CommandLine.arguments.dropFirst())
+    // Off the main actor: what runs there would change threads for every message.
+    let status = await Task.detached { await run(arguments) }.value
+    exit(status)
   }
 
-  nonisolated static func run(_ arguments: [String]) async throws {
-    let a = arguments
-    try await Task.detached {
-      switch a.first {
-      case "flood-receive": try await Flood.receive(count: Int(a[1])!, packing: a[2] == "1", segments: a[3] == "1")
-      case "flood-send": try await Flood.send(to: a[1], count: Int(a[2])!, size: Int(a[3])!, packing: a[4] == "1", segments: a[5] == "1")
-      default: Standard.print("?")
+  private static let help = """
+    usage: grapevine bench [--only GROUP] [--json]
+
+    Measures Grapevine on this machine and prints a row per figure: value, range of the runs, what is to be reached,
+    whether it holds. Ratios are measured side by side with plain C programs in the same run. Takes a few minutes.
+
+      --only GROUP   only this group: core; or a part of one, such as core.flood
+      --json         one JSON object a line per row: id, value, unit, low, high, reach, holds, note
+
+    Exit codes: 0 every figure holds, 2 some fall short, 1 a benchmark could not run, 64 usage.
+    """
+
+  nonisolated static func run(_ arguments: [String]) async -> Int32 {
+    do {
+      if let role = arguments.first, role.hasPrefix("role-") { return try await play(role, arguments.dropFirst()) }
+      var json = false
+      var only = ""
+      var rest = arguments[...]
+      while let argument = rest.popFirst() {
+        switch argument {
+        case "--json": json = true
+        case "--only":
+          guard let group = rest.popFirst() else { throw BenchmarkError("--only needs a group, for instance core") }
+          only = group
+        case "--help", "-h":
+          System.print(help)
+          return 0
+        default:
+          System.print("grapevine bench: unknown option \(argument); see grapevine bench --help")
+          return 64
+        }
       }
-    }.value
+      return try measure(only: only, json: json)
+    } catch {
+      System.print("grapevine bench: \(error)")
+      return 1
+    }
+  }
+
+  /// The parts of the suite, by the beginning of their rows' names.
+  private static let parts: [(name: String, run: @Sendable (inout Report) throws -> Void)] = [
+    ("core.codec", CodecBenchmark.report), ("core.flood", FloodBenchmark.report),
+    ("core.roundTrip", RoundTripBenchmark.report), ("core.cluster", ClusterBenchmark.report),
+    ("core.memory", MemoryBenchmark.report), ("core.simulator", SimulatorBenchmark.report),
+  ]
+
+  private static func measure(only: String, json: Bool) throws -> Int32 {
+    var report = Report(json: json)
+    let chosen = parts.filter { only.isEmpty || $0.name.hasPrefix(only) || only.hasPrefix($0.name) }
+    guard !chosen.isEmpty else {
+      System.print("grapevine bench: no group \(only); there is " + parts.map(\.name).joined(separator: ", "))
+      return 64
+    }
+    for part in chosen { try part.run(&report) }
+    if !json {
+      System.print(
+        report.failed.isEmpty
+          ? "\nEvery figure holds." : "\nFalls short: " + report.failed.joined(separator: ", "))
+    }
+    return report.failed.isEmpty ? 0 : 2
+  }
+
+  private static func play(_ role: String, _ words: ArraySlice<String>) async throws -> Int32 {
+    let usage = BenchmarkError("\(role) is a part of a benchmark and not for use by hand")
+    switch role {
+    case "role-flood-receive":
+      guard let setup = FloodSetup(words) else { throw usage }
+      try await FloodRoles.receive(setup)
+    case "role-flood-send":
+      guard let address = words.first, let setup = FloodSetup(words.dropFirst()) else { throw usage }
+      try await FloodRoles.send(to: address, setup)
+    case "role-echo": try RoundTripRoles.echo()
+    case "role-echo-async": try await RoundTripRoles.echoAsync()
+    case "role-ping", "role-ping-async":
+      guard words.count == 2, let address = words.first, let rounds = words.last.flatMap({ Int($0) }) else { throw usage }
+      if role == "role-ping" {
+        try RoundTripRoles.ping(address, rounds: rounds)
+      } else {
+        try await RoundTripRoles.pingAsync(address, rounds: rounds)
+      }
+    case "role-many": try await MemoryBenchmark.many()
+    default: throw usage
+    }
+    return 0
   }
 }

@@ -214,6 +214,3 @@ extension Node {
     return nextSlot
   }
 }
-extension Node {
-  public var debugLinks: String { (0..<view.links.count).filter { view.links[$0].phase == .up }.map { let l = view.links[$0]; return "window \(l.window) peer \(l.peerWindow) inflight \(l.inFlight) thr \(l.threshold) rtt \(l.roundTrip) rep \(l.reportedHighest) \(l.reportedCount) lag \(dissemination.states[$0].isLagging) log \(dissemination.log.head - dissemination.log.tail)" }.joined() }
-}

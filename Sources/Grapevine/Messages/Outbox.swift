@@ -76,20 +76,29 @@ final class Outbox: Sendable {
     for waiter in waiting { waiter.continuation.resume() }
   }
 
+  /// What became of a message.
+  enum Outcome {
+    /// Staged, and the only one: the node's thread must be woken.
+    case first
+    /// Staged behind others.
+    case behind
+    /// Not staged: there is no room.
+    case full
+  }
+
   /// Stages a message.
   ///
-  /// - Returns: Whether it is the first one, so that the node's thread must be woken.
-  /// - Throws: `wouldBlock` when there is no room, `tooLarge`, `notConnected`.
+  /// - Throws: `tooLarge`, `notConnected`.
   func push(
     _ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool
-  ) throws(BroadcastError) -> Bool {
+  ) throws(BroadcastError) -> Outcome {
     guard payload.count <= payloadLimit else { throw .tooLarge(limit: payloadLimit) }
-    return try state.withLock { state throws(BroadcastError) -> Bool in
+    return try state.withLock { state throws(BroadcastError) -> Outcome in
       guard state.isOpen else { throw .notConnected }
-      guard state.stage.hasRoom(for: payload.count), state.waiting.isEmpty else { throw .wouldBlock }
+      guard state.stage.hasRoom(for: payload.count), state.waiting.isEmpty else { return .full }
       let isFirst = state.stage.used == 0
       state.stage.append(payload, level: level, isTagged: isTagged)
-      return isFirst
+      return isFirst ? .first : .behind
     }
   }
 

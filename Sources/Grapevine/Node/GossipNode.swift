@@ -85,6 +85,7 @@ public actor GossipNode {
 
   private nonisolated let loop: EventLoop
   private nonisolated let client: NodeClient
+  private nonisolated let outbox: Outbox
 
   /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each message.
   ///
@@ -117,6 +118,7 @@ public actor GossipNode {
   private init(_ core: GrapevineCore.Configuration, transport: any DatagramTransport) throws {
     loop = try EventLoop()
     client = try NodeClient(configuration: core, transport: transport)
+    outbox = client.outbox
     identity = client.driver.node.identity
     localEndpoint = transport.localEndpoint
     payloadLimit = core.payloadLimit
@@ -162,7 +164,6 @@ extension GossipNode {
     _ = await withCheckedContinuation { client.leave($0) }
   }
 
-  public var debugLinks: String { client.driver.node.debugLinks }
   /// The present neighbours.
   public var neighbours: [Neighbour] {
     client.driver.node.neighbours.map { neighbour in
@@ -207,8 +208,11 @@ extension GossipNode {
   /// Returns when the node has taken the message, not when others have it.
   ///
   /// - Throws: `BroadcastError.tooLarge`, `.notConnected`, or `CancellationError`; then it was not sent.
+  @inlinable
   public nonisolated(nonsending) func broadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable) async throws {
-    try await push(payload, level: level, isTagged: false)
+    if try !stage(payload, level: level, isTagged: false) {
+      try await stageWaiting(payload, level: level, isTagged: false)
+    }
   }
 
   /// Broadcasts text, as UTF-8; see `broadcast(_:level:)` for bytes.
@@ -222,35 +226,35 @@ extension GossipNode {
   public nonisolated(nonsending) func broadcast<Value: GossipMessage>(
     _ value: Value, level: DeliveryLevel = .reliable
   ) async throws {
-    try await push(try MessageEnvelope.encode(value), level: level, isTagged: true)
+    try await stageWaiting(try MessageEnvelope.encode(value), level: level, isTagged: true)
   }
 
   /// Broadcasts bytes if the node can take them now.
   ///
   /// - Throws: `BroadcastError`; with `wouldBlock`, try again later.
   public nonisolated func tryBroadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable) throws(BroadcastError) {
-    try pushNow(payload, level: level, isTagged: false)
+    guard try stage(payload, level: level, isTagged: false) else { throw .wouldBlock }
   }
 
-  private nonisolated(nonsending) func push(_ payload: [UInt8], level: DeliveryLevel, isTagged: Bool) async throws {
-    while true {
-      do throws(BroadcastError) {
-        return try pushNow(payload, level: level, isTagged: isTagged)
-      } catch {
-        guard error == .wouldBlock else { throw error }
-      }
-      await client.outbox.waitForRoom()
+  @usableFromInline
+  nonisolated(nonsending) func stageWaiting(_ payload: [UInt8], level: DeliveryLevel, isTagged: Bool) async throws {
+    while try !stage(payload, level: level, isTagged: isTagged) {
+      await outbox.waitForRoom()
       try Task.checkCancellation()
     }
   }
 
-  private nonisolated func pushNow(
+  /// Stages a message for the node's thread.
+  ///
+  /// - Returns: False when there is no room.
+  @usableFromInline
+  nonisolated func stage(
     _ payload: [UInt8], level: DeliveryLevel, isTagged: Bool
-  ) throws(BroadcastError) {
-    let outbox = client.outbox
-    let isFirst = try payload.withUnsafeBufferPointer { (bytes) throws(BroadcastError) -> Bool in
+  ) throws(BroadcastError) -> Bool {
+    let outcome = try payload.withUnsafeBufferPointer { bytes throws(BroadcastError) -> Outbox.Outcome in
       try outbox.push(UnsafeRawBufferPointer(bytes), level: level, isTagged: isTagged)
     }
-    if isFirst { loop.wake() }
+    if outcome == .first { loop.wake() }
+    return outcome != .full
   }
 }

@@ -1,0 +1,81 @@
+// What the core itself costs, without a kernel.
+
+import CAllocations
+import Grapevine
+import GrapevineCore
+import GrapevineTransport
+
+enum CodecBenchmark {
+  static func report(into report: inout Report) throws {
+    report.title("Encoding and decoding, one process, no system calls")
+    report.add(
+      Row(
+        "core.codec.message64", (0..<9).map { _ in codec() }, "ns", reach: .atMost(20),
+        note: "head and 64-byte payload of one message, written and read"))
+    let paths = try (0..<5).map { _ in try path() }
+    report.add(
+      Row(
+        "core.path.message64", paths.map(\.nanoseconds), "ns",
+        note: "broadcast, log, frame, checksum; checksum, decode, deduplicate, log, deliver"))
+    report.add(
+      Row("core.path.allocations", paths.map(\.allocations), "per datagram", reach: .atMost(0), note: "core alone"))
+    report.add(
+      Row(
+        "core.overhead.own", [Double(overhead(forwarded: false))], "bytes", reach: .atMost(20),
+        note: "datagram less payload, one 64-byte message, number 1,000, from its origin"))
+    report.add(
+      Row(
+        "core.overhead.forwarded", [Double(overhead(forwarded: true))], "bytes", reach: .atMost(20),
+        note: "the same, passed on by another member; 21 from number 2,097,152 on"))
+  }
+
+  /// One message written into a datagram and read from it, in nanoseconds.
+  private static func codec() -> Double {
+    let rounds = 2_000_000
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_200, alignment: 16)
+    let payload = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 16)
+    payload.initializeMemory(as: UInt8.self, repeating: 7)
+    defer {
+      memory.deallocate()
+      payload.deallocate()
+    }
+    var sum: UInt64 = 0
+    let start = MonotonicClock.now()
+    for round in 0..<rounds {
+      let length = GossipCodec.encode(
+        origin: 0x1234_5678_9abc_def0, sequence: UInt64(round & 0xffff) + 1, hops: 3,
+        payload: UnsafeRawBufferPointer(payload), into: memory)
+      let bytes = UnsafeRawBufferPointer(rebasing: memory[0..<length])
+      guard let message = GossipCodec.decode(bytes.bytes) else { return .nan }
+      sum &+= message.sequence &+ UInt64(message.payload.count)
+    }
+    let elapsed = MonotonicClock.now().since(start)
+    return sum > 0 ? Double(elapsed) / Double(rounds) : .nan
+  }
+
+  /// The whole way of a message through two cores, and what was allocated on it.
+  private static func path() throws -> (nanoseconds: Double, allocations: Double) {
+    let pair = try CorePair()
+    let payload = [UInt8](repeating: 7, count: 64)
+    try pair.broadcast(payload, count: 200_000)
+    let before = (ca_allocations(), pair.datagrams)
+    let start = MonotonicClock.now()
+    let count = 2_000_000
+    try pair.broadcast(payload, count: count)
+    let elapsed = MonotonicClock.now().since(start)
+    let allocations = Double(ca_allocations() - before.0) / Double(pair.datagrams - before.1)
+    guard pair.delivered == 200_000 + count else { throw BenchmarkError("the core lost messages") }
+    return (Double(elapsed) / Double(count), allocations)
+  }
+
+  /// The bytes that a datagram with one message of 64 bytes has besides the payload.
+  private static func overhead(forwarded: Bool) -> Int {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: 1_200, alignment: 16)
+    defer { memory.deallocate() }
+    let payload = [UInt8](repeating: 7, count: 64)
+    let message = payload.withUnsafeBytes {
+      GossipCodec.encode(origin: 1, sequence: 1_000, hops: forwarded ? 1 : 0, payload: $0, into: memory)
+    }
+    return message - payload.count + Configuration.linkFrameOverhead
+  }
+}
