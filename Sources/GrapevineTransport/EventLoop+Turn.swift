@@ -98,10 +98,12 @@ final class LoopThread: @unchecked Sendable {
       return true
     }
     if ready.readable || ready.writable || ranJobs || wasCalled || wait.deadline <= MonotonicClock.now() {
-      let wantedWritable = wait.wantsWritable
+      let before = wait
       wait = client.step(readable: ready.readable, writable: ready.writable)
-      // Also when it stays wanted, because another descriptor may be watched by now.
-      if wait.wantsWritable || wantedWritable { state.poller.setWantsWritable(wait.wantsWritable) }
+      // Also when it stays the same, because another descriptor may be watched by now.
+      if wait.isUnusual || before.isUnusual {
+        state.poller.setInterest(readable: wait.wantsReadable, writable: wait.wantsWritable)
+      }
     }
     return true
   }

@@ -30,12 +30,18 @@ public struct EventLoopWait: Equatable, Sendable {
   public var deadline: Instant
   /// Whether to step as soon as the watched descriptor is writable.
   public var wantsWritable: Bool
+  /// Whether to step as soon as the watched descriptor is readable; without, what arrives waits in the system.
+  public var wantsReadable: Bool
 
   /// Creates a wait; by itself it is for a readable descriptor, jobs and `wake()` alone.
-  public init(deadline: Instant = .never, wantsWritable: Bool = false) {
+  public init(deadline: Instant = .never, wantsWritable: Bool = false, wantsReadable: Bool = true) {
     self.deadline = deadline
     self.wantsWritable = wantsWritable
+    self.wantsReadable = wantsReadable
   }
+
+  /// Whether it asks for anything but the usual: reading alone.
+  var isUnusual: Bool { wantsWritable || !wantsReadable }
 }
 
 /// A thread over epoll or kqueue that drives one client and can be the executor of an actor or a task.

@@ -19,6 +19,7 @@
       var isOpen = true
       var watched: Int32 = -1
       var wantsWritable = false
+      var wantsReadable = true
     }
 
     private static let eventLimit = 4
@@ -61,11 +62,12 @@
       let error = guarded.withLock { guarded in
         guard guarded.isOpen else { return EBADF }
         if guarded.watched >= 0 {
-          _ = control(guarded.watched, Int16(EVFILT_READ), EV_DELETE)
+          if guarded.wantsReadable { _ = control(guarded.watched, Int16(EVFILT_READ), EV_DELETE) }
           if guarded.wantsWritable { _ = control(guarded.watched, Int16(EVFILT_WRITE), EV_DELETE) }
         }
         guarded.watched = -1
         guarded.wantsWritable = false
+        guarded.wantsReadable = true
         let error = control(descriptor, Int16(EVFILT_READ), EV_ADD)
         if error == 0 { guarded.watched = descriptor }
         return error
@@ -73,12 +75,18 @@
       guard error == 0 else { throw .system(call: "watching descriptor \(descriptor)", error: error) }
     }
 
-    /// Watches for writing too, or no more.
-    func setWantsWritable(_ wanted: Bool) {
+    /// Says what of the watched descriptor ends a wait.
+    func setInterest(readable: Bool, writable: Bool) {
       guarded.withLock { guarded in
-        guard guarded.isOpen, guarded.watched >= 0, guarded.wantsWritable != wanted else { return }
-        guarded.wantsWritable = wanted
-        _ = control(guarded.watched, Int16(EVFILT_WRITE), wanted ? EV_ADD : EV_DELETE)
+        guard guarded.isOpen, guarded.watched >= 0 else { return }
+        if guarded.wantsWritable != writable {
+          guarded.wantsWritable = writable
+          _ = control(guarded.watched, Int16(EVFILT_WRITE), writable ? EV_ADD : EV_DELETE)
+        }
+        if guarded.wantsReadable != readable {
+          guarded.wantsReadable = readable
+          _ = control(guarded.watched, Int16(EVFILT_READ), readable ? EV_ADD : EV_DELETE)
+        }
       }
     }
 

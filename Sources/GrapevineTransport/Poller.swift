@@ -25,6 +25,7 @@
       var isOpen = true
       var watched: Int32 = -1
       var wantsWritable = false
+      var wantsReadable = true
     }
 
     private static let doorbellTag: UInt64 = 0
@@ -81,6 +82,7 @@
         if guarded.watched >= 0 { _ = control(EPOLL_CTL_DEL, guarded.watched, 0, 0) }
         guarded.watched = -1
         guarded.wantsWritable = false
+        guarded.wantsReadable = true
         let error = control(EPOLL_CTL_ADD, descriptor, EPOLLIN.rawValue, Self.watchedTag)
         if error == 0 { guarded.watched = descriptor }
         return error
@@ -88,12 +90,15 @@
       guard error == 0 else { throw .system(call: "watching descriptor \(descriptor)", error: error) }
     }
 
-    /// Watches for writing too, or no more.
-    func setWantsWritable(_ wanted: Bool) {
+    /// Says what of the watched descriptor ends a wait.
+    func setInterest(readable: Bool, writable: Bool) {
       guarded.withLock { guarded in
-        guard guarded.isOpen, guarded.watched >= 0, guarded.wantsWritable != wanted else { return }
-        guarded.wantsWritable = wanted
-        let interest = EPOLLIN.rawValue | (wanted ? EPOLLOUT.rawValue : 0)
+        guard guarded.isOpen, guarded.watched >= 0,
+          guarded.wantsWritable != writable || guarded.wantsReadable != readable
+        else { return }
+        guarded.wantsWritable = writable
+        guarded.wantsReadable = readable
+        let interest = (readable ? EPOLLIN.rawValue : 0) | (writable ? EPOLLOUT.rawValue : 0)
         _ = control(EPOLL_CTL_MOD, guarded.watched, interest, Self.watchedTag)
       }
     }

@@ -142,3 +142,41 @@ struct NodeTests {
   }
 }
 
+
+@Suite("A reader that does not keep up", .timeLimit(.minutes(1)))
+struct SlowReaderTests {
+  @Test("a stopped reader makes the sender wait, and nothing is lost")
+  func stoppedReader() async throws {
+    var core = Configuration()
+    core.logBytes = 1 << 20
+    let founder = try await GossipNode(.init(bind: "127.0.0.1:0", core: core))
+    try await founder.join()
+    let member = try await GossipNode(.init(bind: "127.0.0.1:0", core: core))
+    try await member.join([founder.localEndpoint.text])
+    var messages = founder.messages.makeAsyncIterator()
+    // Far more than all mailboxes, logs and socket buffers between the two hold.
+    let count = 300_000
+    let sending = Task {
+      for _ in 0..<count { try await member.broadcast([UInt8](repeating: 1, count: 100)) }
+      return true
+    }
+    var received = 0
+    while received < count, await messages.next() != nil {
+      received += 1
+      // Now and then the reader stops until the sender has been made to wait.
+      if received == 1_000 {
+        var last: UInt64 = 0
+        var same = 0
+        while same < 20 {
+          let now = await member.statistics.core.broadcasts
+          same = now == last ? same + 1 : 0
+          last = now
+          try await Task.sleep(for: .milliseconds(5))
+        }
+        #expect(last < UInt64(count))
+      }
+    }
+    #expect(received == count)
+    #expect(try await sending.value)
+  }
+}

@@ -55,6 +55,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     report()
     if isLeaveWanted, stageOffset == stage.used { leaveNow() }
     wait.deadline = driver.nextDeadline
+    wait.wantsReadable = !mustHold
     if mustHold { wait.deadline = min(wait.deadline, fullSince + Self.holdLimit) }
     return wait
   }
