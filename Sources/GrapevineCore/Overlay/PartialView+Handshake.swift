@@ -4,6 +4,10 @@ extension PartialView {
   /// The lifetime of a cookie: it is honoured for one to two of these.
   private static var cookiePeriod: Nanoseconds { 16_000_000_000 }
 
+  /// The time between two neighbours given up for newcomers: who comes with many addresses displaces few. Others
+  /// are told of members with room. Chosen here.
+  private static var displacementPause: Nanoseconds { 250_000_000 }
+
   private func cookie(for endpoint: Endpoint, peer: UInt64, nonce: UInt64, period: UInt64) -> UInt64 {
     var hash = SipHash(key: secret)
     hash.add(endpoint)
@@ -115,11 +119,12 @@ extension PartialView {
       return
     }
     if neighbourCount >= configuration.viewCapacity {
-      guard connect.isUrgent, let victim = randomNeighbour() else {
+      guard connect.isUrgent, now >= nextDisplacement, let victim = randomNeighbour() else {
         refuse(connect, .full, to: source, counters: &counters, into: &effects)
         learn(PeerRecord(id: connect.sender, endpoint: source), now: now)
         return
       }
+      nextDisplacement = now + Self.displacementPause
       close(victim, now: now, counters: &counters, into: &effects)
     }
     establish(connect, from: source, now: now, counters: &counters, into: &effects)

@@ -36,6 +36,7 @@ struct PartialView: ~Copyable {
   private var wentDown: UInt32 = 0
 
   var nextConnect = Instant()
+  var nextDisplacement = Instant()
   var nextShuffle = Instant.never
   var nextExplore = Instant.never
   var contactBackoff: Nanoseconds
