@@ -6,9 +6,17 @@ extension Node {
   /// - Returns: Whether more waits because the buffer is full: send what is in it and call again.
   public mutating func flush(now: Instant, into effects: inout Effects) -> Bool {
     guard lifecycle != .destroyed else { return false }
-    let first = takeTurn()
-    for step in 0..<view.links.count {
-      let slot = (first + step) % view.links.count
+    // Each link has its turn to be first: those from `first` on, then those below it.
+    let below: UInt32 = (1 << UInt32(takeTurn())) &- 1
+    return flush(view.up & ~below, now: now, into: &effects)
+      || flush(view.up & below, now: now, into: &effects)
+  }
+
+  private mutating func flush(_ slots: UInt32, now: Instant, into effects: inout Effects) -> Bool {
+    var rest = slots
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
       while view.links[slot].phase == .up {
         let agenda = agenda(slot, now: now)
         guard !agenda.isEmpty else { break }

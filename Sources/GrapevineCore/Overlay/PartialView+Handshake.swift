@@ -63,7 +63,7 @@ extension PartialView {
   mutating func onOwnHello(_ hello: Hello) {
     for slot in 0..<links.count where links[slot].phase == .greeting && links[slot].nonce == hello.nonce {
       let endpoint = links[slot].endpoint
-      links[slot] = Link()
+      links.free(slot)
       contacts.removeAll { $0 == endpoint }
       passive.remove(endpoint)
       lost.remove(endpoint)
@@ -109,7 +109,7 @@ extension PartialView {
       // Both ends began at once: the handshake of the greater id goes on, the other is let go.
       if link.phase != .up && link.phase != .free {
         guard connect.sender > identity else { return }
-        links[slot] = Link()
+        links.free(slot)
       } else {
         drop(slot, because: .replaced, now: now, counters: &counters, into: &effects)
       }
@@ -138,7 +138,7 @@ extension PartialView {
     _ connect: Connect, from source: Endpoint, now: Instant, counters: inout Counters,
     into effects: inout Effects
   ) {
-    guard let slot = freeSlot() ?? dropHandshake() else {
+    guard let slot = links.freeSlot ?? dropHandshake() else {
       refuse(connect, .full, to: source, counters: &counters, into: &effects)
       return
     }
@@ -152,18 +152,17 @@ extension PartialView {
     link.sendKey = keys.fromResponder
     link.receiveKey = keys.fromInitiator
     link.establish(peerWindow: connect.window, now: now)
-    links[slot] = link
+    links.occupy(slot, with: link)
     didComeUp(slot, counters: &counters, into: &effects)
     accept(slot, counters: &counters, into: &effects)
   }
 
   /// Frees the slot of a handshake of our own: one that asks us is worth more than one we only hope for.
-  private func dropHandshake() -> Int? {
-    for slot in 0..<links.count where links[slot].phase == .greeting || links[slot].phase == .connecting {
-      links[slot] = Link()
-      return slot
-    }
-    return nil
+  private mutating func dropHandshake() -> Int? {
+    let pending = links.pending
+    guard pending != 0 else { return nil }
+    links.free(pending.trailingZeroBitCount)
+    return pending.trailingZeroBitCount
   }
 
   private mutating func accept(_ slot: Int, counters: inout Counters, into effects: inout Effects) {
@@ -234,7 +233,7 @@ extension PartialView {
       return
     }
     let isProven = links[slot].phase == .connecting
-    links[slot] = Link()
+    links.free(slot)
     if answer.detail == UInt64(RefusalReason.version.rawValue) {
       effects.events.append(.versionMismatch(source))
     }

@@ -3,7 +3,10 @@
 extension PartialView {
   /// Does all that is due at `now`.
   mutating func advance(now: Instant, counters: inout Counters, into effects: inout Effects) {
-    for slot in 0..<links.count {
+    var rest = links.occupied
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
       switch links[slot].phase {
       case .free: continue
       case .greeting, .connecting:
@@ -25,14 +28,18 @@ extension PartialView {
   /// The earliest time at which `advance` has work.
   var nextDeadline: Instant {
     var deadline = Instant.never
-    for slot in 0..<links.count {
-      let link = links[slot]
-      switch link.phase {
+    var rest = links.occupied
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      switch links[slot].phase {
       case .free: continue
-      case .greeting, .connecting: deadline = min(deadline, link.nextAttempt)
+      case .greeting, .connecting: deadline = min(deadline, links[slot].nextAttempt)
       case .up:
-        deadline = min(deadline, link.lastHeard + linkTimeout)
-        if link.isWaiting { deadline = min(deadline, link.lastProgress + link.retryTime) }
+        deadline = min(deadline, links[slot].lastHeard + linkTimeout)
+        if links[slot].isWaiting {
+          deadline = min(deadline, links[slot].lastProgress + links[slot].retryTime)
+        }
       }
     }
     guard isOpen else { return deadline }
@@ -44,9 +51,8 @@ extension PartialView {
   /// anything sent, and four times as often once the other end has fallen silent, to find out soon.
   @inline(__always)
   func keepaliveAt(_ slot: Int) -> Instant {
-    let link = links[slot]
-    let usual = link.lastSent + keepalive
-    let pressing = max(link.lastSent + keepalive / 4, link.lastHeard + keepalive * 3 / 2)
+    let usual = links[slot].lastSent + keepalive
+    let pressing = max(links[slot].lastSent + keepalive / 4, links[slot].lastHeard + keepalive * 3 / 2)
     return min(usual, pressing)
   }
 
@@ -66,7 +72,7 @@ extension PartialView {
       if links[slot].phase == .up {
         close(slot, now: now, counters: &counters, into: &effects)
       } else {
-        links[slot] = Link()
+        links.free(slot)
       }
     }
   }
@@ -103,7 +109,7 @@ extension PartialView {
   mutating func attempt(_ slot: Int, now: Instant, counters: inout Counters, into effects: inout Effects) {
     let link = links[slot]
     guard Int(link.attempts) < configuration.handshakeAttempts else {
-      links[slot] = Link()
+      links.free(slot)
       passive.remove(link.endpoint)
       if !link.isContact, link.peer != 0 {
         let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
@@ -128,8 +134,7 @@ extension PartialView {
   }
 
   private var wantsNeighbour: Bool {
-    let known = neighbourCount + pendingCount
-    guard known < configuration.viewTarget, pendingCount < links.count - configuration.viewCapacity else {
+    guard links.occupied.nonzeroBitCount < configuration.viewTarget, pendingCount < links.count - configuration.viewCapacity else {
       return false
     }
     return passive.count > 0 || lost.count > 0 && up == 0 || contacts.contains { slot(of: $0) == nil }
@@ -164,7 +169,7 @@ extension PartialView {
   }
 
   mutating func greet(_ endpoint: Endpoint, peer: UInt64, now: Instant) {
-    guard slot(of: endpoint) == nil, let slot = freeSlot() else { return }
+    guard slot(of: endpoint) == nil, let slot = links.freeSlot else { return }
     var link = Link()
     link.phase = .greeting
     link.endpoint = endpoint
@@ -173,7 +178,7 @@ extension PartialView {
     link.isUrgent = up == 0
     link.isContact = contacts.contains(endpoint)
     link.nextAttempt = now
-    links[slot] = link
+    links.occupy(slot, with: link)
     passive.delay(endpoint, until: now + 2_000_000_000)
     lost.delay(endpoint, until: now + 2_000_000_000)
   }

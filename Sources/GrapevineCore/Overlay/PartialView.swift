@@ -16,7 +16,7 @@ struct PartialView: ~Copyable {
   let configuration: Configuration
   /// Datagrams of our receive buffer that each neighbour may use.
   let windowShare: UInt64
-  let links: FixedTable<Link>
+  var links: LinkTable
   var passive: PeerTable
   var lost: PeerTable
   var contacts: [Endpoint] = []
@@ -47,7 +47,7 @@ struct PartialView: ~Copyable {
     self.identity = identity.value
     self.configuration = configuration
     windowShare = UInt64(max(16, receiveWindow / configuration.viewCapacity))
-    links = FixedTable(count: configuration.linkSlots)
+    links = LinkTable(count: configuration.linkSlots)
     passive = PeerTable(capacity: configuration.passiveCapacity)
     lost = PeerTable(capacity: configuration.passiveCapacity)
     generator = Generator(seed: seed)
@@ -72,25 +72,10 @@ extension PartialView {
   var neighbourCount: Int { up.nonzeroBitCount }
 
   /// The slot of the link or handshake with `endpoint`.
-  func slot(of endpoint: Endpoint) -> Int? {
-    for slot in 0..<links.count where links[slot].phase != .free && links[slot].endpoint == endpoint {
-      return slot
-    }
-    return nil
-  }
+  func slot(of endpoint: Endpoint) -> Int? { links.slot(of: endpoint) }
 
-  func freeSlot() -> Int? {
-    for slot in 0..<links.count where links[slot].phase == .free { return slot }
-    return nil
-  }
-
-  var pendingCount: Int {
-    var count = 0
-    for slot in 0..<links.count where links[slot].phase == .greeting || links[slot].phase == .connecting {
-      count += 1
-    }
-    return count
-  }
+  /// The number of handshakes of our own under way.
+  var pendingCount: Int { links.occupied.nonzeroBitCount - neighbourCount }
 
   /// The slots that went down and came up since the last call; a replaced link is in both.
   mutating func takeChanges() -> (down: UInt32, up: UInt32) {
@@ -121,7 +106,7 @@ extension PartialView {
     } else {
       wentDown |= 1 << UInt32(slot)
     }
-    links[slot] = Link()
+    links.free(slot)
     counters.linksDown &+= 1
     let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
     switch loss {

@@ -1,0 +1,64 @@
+// The slots in which links and handshakes live.
+
+/// A fixed number of link slots, and which of them are taken.
+///
+/// There are few, so a link is found by looking at each slot taken: no hash of an address that a peer chose.
+struct LinkTable: ~Copyable {
+  private let links: FixedTable<Link>
+  /// The slots taken, one bit each.
+  private(set) var occupied: UInt32 = 0
+
+  init(count: Int) {
+    links = FixedTable(count: count)
+  }
+
+  /// The number of slots.
+  var count: Int { links.count }
+
+  subscript(slot: Int) -> Link {
+    @inline(__always) _read { yield links[slot] }
+    @inline(__always) nonmutating _modify { yield &links[slot] }
+  }
+
+  /// The slot of the link or handshake with `endpoint`.
+  @inline(__always)
+  func slot(of endpoint: Endpoint) -> Int? {
+    var rest = occupied
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if links[slot].endpoint == endpoint { return slot }
+    }
+    return nil
+  }
+
+  /// A slot that is not taken.
+  var freeSlot: Int? {
+    let slot = (~occupied).trailingZeroBitCount
+    return slot < links.count ? slot : nil
+  }
+
+  /// Takes a slot.
+  mutating func occupy(_ slot: Int, with link: Link) {
+    links[slot] = link
+    occupied |= 1 << UInt32(slot)
+  }
+
+  /// Gives a slot back.
+  mutating func free(_ slot: Int) {
+    links[slot] = Link()
+    occupied &= ~(1 << UInt32(slot))
+  }
+
+  /// The slots in which a handshake of our own is under way.
+  var pending: UInt32 {
+    var mask: UInt32 = 0
+    var rest = occupied
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if links[slot].phase != .up { mask |= 1 << UInt32(slot) }
+    }
+    return mask
+  }
+}
