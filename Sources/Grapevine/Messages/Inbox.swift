@@ -43,6 +43,9 @@ final class Inbox: Sendable {
     state.withLock { $0.onRoom = onRoom }
   }
 
+  /// Whether anybody reads messages.
+  var isRead: Bool { tagCount.load(ordering: .relaxed) > 0 || mailbox.isRead }
+
   /// Whether the node must not deliver for now.
   var isFull: Bool {
     if mailbox.isFull { return true }
@@ -94,6 +97,7 @@ final class Inbox: Sendable {
     if let onRoom { mailbox.setOnRoom(onRoom) }
     tagCount.wrappingAdd(1, ordering: .relaxed)
     if isFinished { mailbox.finish() }
+    onRoom?()
     return mailbox
   }
 

@@ -88,7 +88,16 @@ final class Mailbox<Element: Sendable>: Sendable {
     for waiter in waiting { waiter.continuation.resume(returning: nil) }
   }
 
-  func addReader() { state.withLock { $0.readers += 1 } }
+  /// Whether anybody reads.
+  var isRead: Bool { state.withLock { $0.readers > 0 } }
+
+  func addReader() {
+    let onRoom = state.withLock { state in
+      state.readers += 1
+      return state.onRoom
+    }
+    onRoom?()
+  }
 
   func removeReader() {
     let onRoom = state.withLock { state in

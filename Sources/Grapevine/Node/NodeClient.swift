@@ -104,6 +104,8 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   /// Hands what was delivered to the readers.
   private func deliver() {
     guard driver.effects.deliveries.count > 0, !inbox.isFull else { return }
+    // While nobody reads, messages gather where they are: a batch for each would only cost memory.
+    guard inbox.isRead || driver.effects.deliveries.fill > 0.5 else { return }
     let batch = inbox.emptyBatch()
     driver.exchangeDeliveries(&batch.buffer)
     inbox.deliver(consume batch)

@@ -53,9 +53,11 @@ struct MessageLog: ~Copyable {
     @inline(__always) nonmutating _modify { yield &entries[Int(truncatingIfNeeded: index & mask)] }
   }
 
+  /// Neighbouring messages and streams share pages: a hash that scattered them would make every page of the table
+  /// resident with the first few messages.
   @inline(__always)
   private func bucket(_ stream: UInt32, _ sequence: UInt64) -> Int {
-    Int(truncatingIfNeeded: (sequence &+ UInt64(stream) &* 0x9e37_79b9_7f4a_7c15) & mask)
+    Int(truncatingIfNeeded: (sequence &+ UInt64(stream) &* 31) & mask)
   }
 
   /// Where a payload of `length` bytes would begin: payloads do not wrap around the end of the ring.

@@ -1,8 +1,8 @@
 // A table whose size is decided once.
 //
 // The core's tables are as large as the configuration allows, but an idle node should not pay for what it
-// does not use. Zeroed pages from the C allocator become resident only when first written, which a Swift
-// array, written whole at creation, cannot offer.
+// does not use. Zeroed pages from the system become resident only when first written, which a Swift array,
+// written whole at creation, cannot offer.
 
 #if canImport(Glibc)
   import Glibc
@@ -21,16 +21,13 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
 
   /// Reserves room for `count` elements; memory becomes resident as it is written.
   init(count: Int) {
-    let bytes = max(1, count) * MemoryLayout<Element>.stride
-    guard let memory = calloc(1, bytes) else {
-      preconditionFailure("no memory for a table of \(bytes) bytes; lower the limits in the configuration")
-    }
-    base = memory.bindMemory(to: Element.self, capacity: count)
+    base = ZeroedMemory.allocate(bytes: max(1, count) * MemoryLayout<Element>.stride)
+      .bindMemory(to: Element.self, capacity: max(1, count))
     self.count = count
   }
 
   deinit {
-    free(base)
+    ZeroedMemory.free(base, bytes: max(1, count) * MemoryLayout<Element>.stride)
   }
 
   subscript(index: Int) -> Element {
@@ -52,4 +49,39 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
 
   /// The bytes of the table from `offset` on; the caller keeps to `count`.
   func pointer(at offset: Int) -> UnsafeMutablePointer<Element> { base + offset }
+}
+
+/// Memory that is zero and costs nothing until it is written.
+private enum ZeroedMemory {
+  /// From here on, memory comes from the system in pages. Smaller pieces come from the C allocator, which also
+  /// hands out large ones that were used before, cleared by writing, and so resident as a whole.
+  private static var pagesFrom: Int { 16 << 10 }
+
+  static func allocate(bytes: Int) -> UnsafeMutableRawPointer {
+    let memory: UnsafeMutableRawPointer?
+    if bytes >= pagesFrom {
+      let mapped = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+      memory = mapped == MAP_FAILED ? nil : mapped
+    } else {
+      memory = calloc(1, bytes)
+    }
+    guard let memory else {
+      preconditionFailure("no memory for a table of \(bytes) bytes; lower the limits in the configuration")
+    }
+    return memory
+  }
+
+  static func free(_ memory: UnsafeMutableRawPointer, bytes: Int) {
+    if bytes >= pagesFrom {
+      munmap(memory, bytes)
+    } else {
+      #if canImport(Glibc)
+        Glibc.free(memory)
+      #elseif canImport(Musl)
+        Musl.free(memory)
+      #elseif canImport(Darwin)
+        Darwin.free(memory)
+      #endif
+    }
+  }
 }
