@@ -11,7 +11,7 @@ PREFIX ?= /usr/local
 # One set of flags for every release build of the command, so that no target undoes another's build.
 # On Linux the Swift runtime goes into the executable, which then starts faster and needs no Swift to run.
 LINUX := $(filter Linux,$(shell uname -s))
-RELEASE := swift build -c release $(if $(LINUX),--static-swift-stdlib)
+RELEASE := swift build -c release $(if $(LINUX),--static-swift-stdlib) $(shell Scripts/linker-flags)
 RELEASE_BIN := .build/release
 
 # Warnings as errors changes the compiler's flags, so these builds have a directory of their own.

@@ -10,6 +10,8 @@
 struct Main {
   static func main() async {
     let arguments = Array(CommandLine.arguments.dropFirst())
+    // A caller-driven node is for programs with one thread, so it is measured in one: no pool is started.
+    if let status = playAlone(arguments) { exit(status) }
     // Off the main actor: what runs there would change threads for every message.
     let status = await Task.detached { await run(arguments) }.value
     exit(status)
@@ -77,6 +79,23 @@ struct Main {
     return report.failed.isEmpty ? 0 : 2
   }
 
+  /// Plays a role that needs no other thread than this one; nil when the arguments name none.
+  private static func playAlone(_ arguments: [String]) -> Int32? {
+    do {
+      switch arguments.first {
+      case "role-echo": try RoundTripRoles.echo()
+      case "role-ping":
+        guard arguments.count == 3, let rounds = Int(arguments[2]) else { return 64 }
+        try RoundTripRoles.ping(arguments[1], rounds: rounds)
+      default: return nil
+      }
+      return 0
+    } catch {
+      System.print("grapevine bench: \(error)")
+      return 1
+    }
+  }
+
   private static func play(_ role: String, _ words: ArraySlice<String>) async throws -> Int32 {
     let usage = BenchmarkError("\(role) is a part of a benchmark and not for use by hand")
     switch role {
@@ -86,15 +105,10 @@ struct Main {
     case "role-flood-send":
       guard let address = words.first, let setup = FloodSetup(words.dropFirst()) else { throw usage }
       try await FloodRoles.send(to: address, setup)
-    case "role-echo": try RoundTripRoles.echo()
     case "role-echo-async": try await RoundTripRoles.echoAsync()
-    case "role-ping", "role-ping-async":
+    case "role-ping-async":
       guard words.count == 2, let address = words.first, let rounds = words.last.flatMap({ Int($0) }) else { throw usage }
-      if role == "role-ping" {
-        try RoundTripRoles.ping(address, rounds: rounds)
-      } else {
-        try await RoundTripRoles.pingAsync(address, rounds: rounds)
-      }
+      try await RoundTripRoles.pingAsync(address, rounds: rounds)
     case "role-many": try await MemoryBenchmark.many()
     default: throw usage
     }

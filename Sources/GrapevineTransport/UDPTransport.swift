@@ -32,9 +32,9 @@ public final class UDPTransport: DatagramTransport {
   /// Whether the system can send trains of equal datagrams in one piece (`UDP_SEGMENT`, Linux 4.18).
   public let supportsSegmentOffload: Bool
 
-  private var receiver: ReceiveBatch
-  private var sender: SendBatch
-  private var counted = TransportCounters()
+  @exclusivity(unchecked) private var receiver: ReceiveBatch
+  @exclusivity(unchecked) private var sender: SendBatch
+  @exclusivity(unchecked) private var counted = TransportCounters()
 
   /// Opens a socket bound to `endpoint`.
   ///

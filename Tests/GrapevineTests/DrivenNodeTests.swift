@@ -66,4 +66,23 @@ struct DrivenNodeTests {
     #expect(blocked >= 10)
     #expect(received.sorted() == Array(1...1_000))
   }
+
+  @Test("calls from within a callback do no harm")
+  func reentrance() throws {
+    let first = try DrivenNode(bind: "127.0.0.1:0")
+    let second = try DrivenNode(bind: "127.0.0.1:0")
+    var received = 0
+    second.onMessage = { _, _, _, bytes in
+      received += 1
+      #expect(second.receive() == 0)
+      second.tick()
+      second.send()
+      _ = try? second.broadcast(bytes)
+    }
+    first.join([])
+    second.join([first.localEndpoint])
+    #expect(drive([first, second]) { second.lifecycle == .connected && first.neighbourCount == 1 })
+    for _ in 0..<10 { try [UInt8](repeating: 1, count: 10).withUnsafeBytes { _ = try first.broadcast($0) } }
+    #expect(drive([first, second]) { received == 10 && first.counters.deliveries == 10 })
+  }
 }

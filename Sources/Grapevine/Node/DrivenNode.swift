@@ -12,6 +12,7 @@ import GrapevineTransport
 /// `disconnected` to part properly.
 public final class DrivenNode {
   private let driver: NodeDriver
+  private var isReporting = false
   /// Called by `receive` for every delivered message; its bytes are valid during the call.
   public var onMessage: ((MemberID, UInt64, DeliveryLevel, UnsafeRawBufferPointer) -> Void)?
   /// Called by `receive` and `tick` for every event.
@@ -62,11 +63,12 @@ public final class DrivenNode {
     report()
   }
 
-  /// Takes one batch of datagrams and delivers their messages.
+  /// Takes one batch of datagrams and delivers their messages. Does nothing when called from a callback.
   ///
   /// - Returns: The number of datagrams taken; 0 when none waited.
   @discardableResult
   public func receive() -> Int {
+    guard !isReporting else { return 0 }
     let count = driver.receive()
     report()
     return count
@@ -101,7 +103,11 @@ public final class DrivenNode {
     return .nanoseconds(Int64(clamping: deadline.since(MonotonicClock.now())))
   }
 
+  /// Tells what happened. Calls made from within a callback report nothing themselves: the outer one goes on.
   private func report() {
+    guard !isReporting else { return }
+    isReporting = true
+    defer { isReporting = false }
     let count = driver.effects.deliveries.count
     for index in 0..<count {
       let record = driver.effects.deliveries.record(index)

@@ -18,6 +18,10 @@ enum CodecBenchmark {
         "core.path.message64", paths.map(\.nanoseconds), "ns",
         note: "broadcast, log, frame, checksum; checksum, decode, deduplicate, log, deliver"))
     report.add(
+      Row(
+        "core.path.lone", try (0..<5).map { _ in try lone() }, "ns",
+        note: "one message in a datagram of its own, both nodes stepped as by a driver"))
+    report.add(
       Row("core.path.allocations", paths.map(\.allocations), "per datagram", reach: .atMost(0), note: "core alone"))
     report.add(
       Row(
@@ -66,6 +70,17 @@ enum CodecBenchmark {
     let allocations = Double(ca_allocations() - before.0) / Double(pair.datagrams - before.1)
     guard pair.delivered == 200_000 + count else { throw BenchmarkError("the core lost messages") }
     return (Double(elapsed) / Double(count), allocations)
+  }
+
+  /// One message alone, there and acknowledged in time: what the core adds to a message that is not part of a flood.
+  private static func lone() throws -> Double {
+    let pair = try CorePair()
+    let payload = [UInt8](repeating: 7, count: 64)
+    try pair.broadcast(payload, count: 1_000)
+    let rounds = 200_000
+    let start = MonotonicClock.now()
+    for _ in 0..<rounds { try pair.broadcast(payload, count: 1) }
+    return Double(MonotonicClock.now().since(start)) / Double(rounds)
   }
 
   /// The bytes that a datagram with one message of 64 bytes has besides the payload.

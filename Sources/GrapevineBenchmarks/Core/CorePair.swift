@@ -40,7 +40,7 @@ final class CorePair {
       let before = delivered
       payload.withUnsafeBytes { bytes in
         // As many as a busy application hands over between two turns of the loop.
-        for _ in 0..<2_000 where sent < count {
+        for _ in 0..<min(2_000, count - sent) {
           guard (try? sender.broadcast(bytes, now: now)) != nil else { return }
           sent += 1
         }
