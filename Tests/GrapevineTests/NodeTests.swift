@@ -141,4 +141,3 @@ struct NodeTests {
     #expect(await messages.next()?.payload.text == "over memory")
   }
 }
-
