@@ -196,10 +196,16 @@ extension Configuration {
 
   /// Bytes that a node's tables take when every one of them is full; an idle node touches little of it.
   public var memoryBound: Int {
-    let streams = streamCapacity * (MemoryLayout<Stream>.stride + sequenceWindow / 8 + 8)
-    let progress = linkSlots * streamCapacity * (MemoryLayout<LinkProgress>.stride + 1)
-    let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + 8)
-    let overlay = linkSlots * MemoryLayout<Link>.stride + 2 * passiveCapacity * MemoryLayout<Peer>.stride
-    return streams + progress + log + overlay
+    let words = (streamCapacity + 63) / 64
+    let streams =
+      streamCapacity * (MemoryLayout<Stream>.stride + sequenceWindow / 8 + MemoryLayout<UInt32>.stride)
+      + StreamTable.indexSize(capacity: streamCapacity) * MemoryLayout<UInt32>.stride
+    let link =
+      MemoryLayout<Link>.stride + MemoryLayout<LinkState>.stride
+      + Dissemination.repairsPerLink * MemoryLayout<Repair>.stride
+      + streamCapacity * MemoryLayout<LinkProgress>.stride + 2 * words * MemoryLayout<UInt64>.stride
+    let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + MemoryLayout<UInt64>.stride)
+    let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
+    return streams + linkSlots * link + log + peers
   }
 }

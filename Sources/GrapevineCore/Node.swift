@@ -178,7 +178,8 @@ extension Node {
     }
     var up = changes.up
     while up != 0 {
-      dissemination.linkUp(up.trailingZeroBitCount, now: now)
+      let slot = up.trailingZeroBitCount
+      dissemination.linkUp(slot, peer: view.links[slot].peer, now: now)
       up &= up &- 1
     }
     if lifecycle == .joining && changes.up != 0 { becomeConnected(now: now, into: &effects) }

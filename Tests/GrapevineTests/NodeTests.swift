@@ -142,7 +142,6 @@ struct NodeTests {
   }
 }
 
-
 @Suite("A reader that does not keep up", .timeLimit(.minutes(1)))
 struct SlowReaderTests {
   @Test("a stopped reader makes the sender wait, and nothing is lost")

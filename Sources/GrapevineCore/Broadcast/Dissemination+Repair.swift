@@ -136,6 +136,9 @@ extension Dissemination {
 
 // Asking.
 extension Dissemination {
+  /// Requests in a row without success after which waiting gets no longer, and hope for a mere chance ends.
+  private static var fruitlessLimit: UInt8 { 4 }
+
   /// Decides, for every stream with something missing whose time has come, whom to ask or what to give up.
   ///
   /// - Parameter isNewcomer: Whether what was forgotten everywhere was sent before this node joined, and is no loss.
@@ -163,30 +166,68 @@ extension Dissemination {
     }
   }
 
-  private mutating func seek(
-    _ place: Int, isNewcomer: Bool, now: Instant, counters: inout Counters, into effects: inout Effects
-  ) {
-    let wanted = streams[place].floor &+ 1
-    var suppliers: UInt32 = 0
+  /// What neighbours show of a stream's first missing message.
+  private struct Supply {
+    /// Those that hold it.
+    var holders: UInt32 = 0
+    /// Those that hold later ones only: they may lack it as well, or what they told of it is old.
+    var hopefuls: UInt32 = 0
+    /// How many held it and have forgotten it, those of them that have later ones which are missing here, and the
+    /// lowest number that any of them still has.
+    var forgetful = 0
+    var others: UInt32 = 0
     var lowest = UInt64.max
-    var past = 0
+    /// Whether the origin itself is a neighbour, and has forgotten the message or not sent it yet.
+    var isForgottenByOrigin = false
+    var isUnsent = false
+  }
+
+  private func supply(of place: Int) -> Supply {
+    let wanted = streams[place].floor &+ 1
+    var supply = Supply()
     var rest = up
     while rest != 0 {
       let slot = rest.trailingZeroBitCount
+      let bit = rest & ~(rest &- 1)
       rest &= rest &- 1
       let view = progress[slot * capacity + place]
-      guard view.high >= wanted else { continue }
-      lowest = min(lowest, max(view.low, 1))
-      if view.low <= wanted { suppliers |= 1 << UInt32(slot) } else { past += 1 }
+      let isOrigin = states[slot].peer == streams[place].origin
+      if view.high < wanted {
+        if isOrigin { supply.isUnsent = true }
+      } else if view.floor < wanted {
+        supply.hopefuls |= bit
+      } else if view.low <= wanted {
+        supply.holders |= bit
+      } else {
+        supply.forgetful += 1
+        supply.lowest = min(supply.lowest, view.low)
+        if isOrigin { supply.isForgottenByOrigin = true }
+        let isUseful =
+          windows.nextRange(
+            held: false, after: view.low &- 1, through: view.floor, in: streams[place], at: place) != nil
+        if isUseful { supply.others |= bit }
+      }
     }
-    guard suppliers != 0 else {
-      // One neighbour alone cannot make us believe that messages existed and are gone.
-      if past * 2 <= up.nonzeroBitCount { lowest = .max }
-      return giveUp(
-        place, lowest: lowest, isNewcomer: isNewcomer, now: now, counters: &counters, into: &effects)
+    return supply
+  }
+
+  private mutating func seek(
+    _ place: Int, isNewcomer: Bool, now: Instant, counters: inout Counters, into effects: inout Effects
+  ) {
+    let supply = supply(of: place)
+    let hasHope = supply.hopefuls != 0 && streams[place].fruitlessRequests < Self.fruitlessLimit
+    if supply.holders != 0 || hasHope {
+      streams[place].unsuppliedSince = Instant()
+      return ask(supply.holders != 0 ? supply.holders : supply.hopefuls, place, now: now)
     }
-    streams[place].unsuppliedSince = Instant()
-    ask(suppliers, place, now: now)
+    if supply.forgetful == 0, supply.hopefuls == 0, streams[place].ahead == 0 {
+      // Whoever showed more is gone, so nothing is known to be missing.
+      streams[place].knownHigh = streams[place].floor
+      return
+    }
+    giveUp(place, supply, isNewcomer: isNewcomer, now: now, counters: &counters, into: &effects)
+    let others = supply.hopefuls | supply.others
+    if others != 0, streams[place].floor < streams[place].knownHigh { ask(others, place, now: now) }
   }
 
   /// Has a request written to one of `suppliers`; another than the last time when that was fruitless.
@@ -199,9 +240,9 @@ extension Dissemination {
       choices &= choices &- 1
       skip -= 1
     }
-    let fruitless = UInt64(min(streams[place].fruitlessRequests, 4))
+    let fruitless = UInt64(streams[place].fruitlessRequests)
     streams[place].requestSlot = UInt8(choices.trailingZeroBitCount)
-    streams[place].fruitlessRequests = UInt8(min(fruitless + 1, 4))
+    streams[place].fruitlessRequests = min(streams[place].fruitlessRequests + 1, Self.fruitlessLimit)
     streams[place].requestAt = now + min(repairTimeout << fruitless, max(repairTimeout, 1_000_000_000))
     streams[place].isRequestDue = true
     states[choices.trailingZeroBitCount].digestAt = min(states[choices.trailingZeroBitCount].digestAt, now)
@@ -209,24 +250,27 @@ extension Dissemination {
 
   /// Nobody offers the first missing message: waits for somebody who does, then reports a gap.
   private mutating func giveUp(
-    _ place: Int, lowest: UInt64, isNewcomer: Bool, now: Instant, counters: inout Counters,
+    _ place: Int, _ supply: Supply, isNewcomer: Bool, now: Instant, counters: inout Counters,
     into effects: inout Effects
   ) {
     streams[place].requestAt = now + 4 * repairTimeout
-    let isForgotten = lowest != .max
+    // One neighbour alone cannot make us believe that messages existed and are gone, unless they are its own.
+    let isForgotten = supply.isForgottenByOrigin || supply.forgetful * 2 > up.nonzeroBitCount
     let isBlocked = streams[place].knownHigh &- streams[place].floor >= windows.width
+    let isCrowded = streams.count == capacity && now >= streams[place].lastActive + StreamTable.retention
     // Where neighbours merely lack it too, it may still come from the other side of a partition.
-    guard isForgotten || isBlocked else { return }
+    guard !supply.isUnsent, isForgotten || isBlocked || isCrowded else { return }
     if streams[place].unsuppliedSince == Instant() { streams[place].unsuppliedSince = now }
     guard isNewcomer || now >= streams[place].unsuppliedSince + gapPatience else { return }
     let first = streams[place].floor &+ 1
     let held = windows.nextRange(
       held: true, after: streams[place].floor, through: streams[place].knownHigh, in: streams[place], at: place)
-    let resume = min(held?.first ?? .max, isForgotten ? lowest : .max)
-    let last = min(resume == .max ? streams[place].knownHigh : resume &- 1, streams[place].knownHigh)
+    let resume = min(held?.first ?? .max, supply.lowest)
+    guard resume != .max else { return }
+    let last = min(resume &- 1, streams[place].knownHigh)
     let missing = windows.skip(to: last, in: &streams[place], at: place)
     streams[place].evictedHigh = max(streams[place].evictedHigh, last)
-    streams[place].unsuppliedSince = Instant()
+    // The next hole is as old as this one: when nobody can fill it either, it need not wait again.
     streams[place].requestAt = now
     if !isNewcomer && missing > 0 {
       counters.messagesLost &+= missing

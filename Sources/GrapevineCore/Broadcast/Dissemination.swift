@@ -7,6 +7,8 @@
 
 /// What the dissemination knows of one link.
 struct LinkState: BitwiseCopyable {
+  /// The member at its other end.
+  var peer: UInt64 = 0
   /// The index of the log entry to look at next for pushing.
   var cursor: UInt64 = 0
   /// When the digest is due; `never` while nothing changed.
@@ -118,10 +120,11 @@ struct Dissemination: ~Copyable {
 // Links.
 extension Dissemination {
   /// A link came up: its other end is told everything.
-  mutating func linkUp(_ slot: Int, now: Instant) {
+  mutating func linkUp(_ slot: Int, peer: UInt64, now: Instant) {
     up |= 1 << UInt32(slot)
     windowEnd = 0
     var state = LinkState()
+    state.peer = peer
     state.cursor = log.head
     state.ownBase = streams[0].floor
     state.digestAt = now

@@ -64,10 +64,15 @@ struct StreamTable: ~Copyable {
 
   init(capacity: Int, seed: UInt64) {
     streams = FixedTable(count: capacity)
-    let size = 1 << (Int.bitWidth - (capacity * 2 - 1).leadingZeroBitCount)
+    let size = Self.indexSize(capacity: capacity)
     index = FixedTable(count: size)
     mask = size - 1
     self.seed = seed | 1
+  }
+
+  /// The places of the index: a power of two, at least twice as many as streams.
+  static func indexSize(capacity: Int) -> Int {
+    1 << (Int.bitWidth - (capacity * 2 - 1).leadingZeroBitCount)
   }
 
   subscript(place: Int) -> Stream {

@@ -59,9 +59,10 @@ struct PartialView: ~Copyable {
     contactBackoff = configuration.handshakeTimeout.asNanoseconds
   }
 
-  /// The checksum key of open frames: all nodes of a cluster's name compute the same.
+  /// The checksum key of open frames: all nodes of a cluster's name compute the same, whatever their version, or they
+  /// could not tell each other that their versions differ.
   static func openKey(clusterName: String) -> UInt64 {
-    var hash = SipHash(key: SecretKey(first: 0x6772_6170_6576_696e, second: UInt64(Frame.version)))
+    var hash = SipHash(key: SecretKey(first: 0x6772_6170_6576_696e, second: 1))
     for byte in clusterName.utf8 { hash.add(UInt64(byte)) }
     return hash.finish()
   }

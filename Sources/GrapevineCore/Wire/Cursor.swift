@@ -37,7 +37,7 @@ struct Cursor: ~Escapable {
   }
 
   /// Reads one variable-length integer: seven bits a byte, least significant first, the high bit set on all
-  /// bytes but the last; at most ten bytes (LEB128).
+  /// bytes but the last; at most ten bytes (LEB128), and no more than the number needs.
   @_lifetime(self: copy self)
   @inline(__always)
   mutating func readVariable() throws(DecodeError) -> UInt64 {
@@ -54,7 +54,11 @@ struct Cursor: ~Escapable {
       let byte = try read(UInt8.self)
       guard shift < 63 || byte <= 1 else { throw .outOfRange }
       value |= UInt64(byte & 0x7f) << shift
-      if byte < 0x80 { return value }
+      if byte < 0x80 {
+        // A last byte of zero says nothing: every number has one form only.
+        guard byte != 0 else { throw .outOfRange }
+        return value
+      }
       shift &+= 7
       guard shift <= 63 else { throw .outOfRange }
     }

@@ -1,0 +1,160 @@
+// A libFuzzer target: everything that a node reads from a datagram.
+//
+// The first byte of an input chooses what the rest is: a raw datagram from a stranger or from a neighbour, or the body
+// of an open or link frame, which is given the right checksum first, so that what lies behind the checksum is reached.
+// Link frames may be many: the body is cut at a byte that marks an end, and time passes between the pieces.
+//
+// It is compiled together with the sources of GrapevineCore, as one module: see `make fuzz`.
+
+/// A node with two neighbours, to which one input after the other is fed.
+private final class Target {
+  /// Inputs after which a new node is made, so that a failure can be repeated from few inputs.
+  static let inputsPerNode = 1_000
+
+  private var node: Node
+  private var effects: Effects
+  private var now = Instant(nanoseconds: 1_000_000_000)
+  private var inputs = 0
+  private var number: UInt16 = 0
+  private let stranger = Endpoint(ipv4: 0x0a00_00ff, port: 7946)
+  private let neighbour = Endpoint(ipv4: 0x0a00_0002, port: 7946)
+  private let second = Endpoint(ipv4: 0x0a00_0003, port: 7946)
+  private let frame = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
+
+  init() {
+    var configuration = Configuration()
+    configuration.streamCapacity = 16
+    configuration.sequenceWindow = 64
+    configuration.logMessages = 64
+    configuration.logBytes = 64 << 10
+    configuration.passiveCapacity = 8
+    effects = Effects(
+      datagrams: DatagramBuffer(datagrams: 16), deliveries: DeliveryBuffer(messages: 64, bytes: 64 << 10))
+    do throws(ConfigurationError) {
+      node = try Node(configuration: configuration, identity: MemberID(1), seed: 1, receiveWindow: 512)
+    } catch {
+      preconditionFailure("\(error)")
+    }
+    node.join([], now: now, into: &effects)
+    link(neighbour, id: 2)
+    link(second, id: 3)
+    precondition(node.neighbourCount == 2, "the handshakes of the harness do not work")
+    for level in DeliveryLevel.allCases { broadcast(level) }
+    settle()
+  }
+
+  deinit { frame.deallocate() }
+
+  var isWorn: Bool { inputs >= Self.inputsPerNode || node.neighbourCount == 0 }
+
+  func take(_ input: UnsafeRawBufferPointer) {
+    inputs += 1
+    guard let choice = input.first else { return }
+    let body = UnsafeRawBufferPointer(rebasing: input.dropFirst())
+    switch choice & 7 {
+    case 0: receive(body, from: stranger)
+    case 1: receive(body, from: neighbour)
+    case 2: receiveOpen(body, from: stranger)
+    case 3: receiveOpen(body, from: neighbour)
+    case 4: receiveLinkFrame(body, from: second)
+    case 5: broadcast(.reliable)
+    default: for piece in body.split(separator: 0xff, maxSplits: 8) { receiveLink(piece, step: choice) }
+    }
+    settle()
+  }
+
+  private func receiveLink(_ piece: Slice<UnsafeRawBufferPointer>, step: UInt8) {
+    receiveLinkFrame(UnsafeRawBufferPointer(rebasing: piece), from: neighbour)
+    now = now + UInt64(step >> 3) * 10_000_000
+    settle()
+  }
+
+  private func receive(_ bytes: UnsafeRawBufferPointer, from source: Endpoint) {
+    node.receive(bytes.bytes, from: source, now: now, into: &effects)
+  }
+
+  private func receiveOpen(_ body: UnsafeRawBufferPointer, from source: Endpoint) {
+    guard body.count <= frame.count - Frame.openHeader else { return }
+    var writer = Writer(frame)
+    Frame.begin(Frame.open, in: &writer)
+    writer.write(body)
+    Frame.finish(&writer, key: node.view.openKey)
+    receive(writer.written(from: 0), from: source)
+  }
+
+  private func receiveLinkFrame(_ body: UnsafeRawBufferPointer, from source: Endpoint) {
+    guard body.count <= frame.count - Frame.linkHeader, let slot = node.view.slot(of: source) else { return }
+    number &+= 1
+    var writer = Writer(frame)
+    Frame.begin(Frame.link, in: &writer)
+    writer.write(number)
+    writer.write(body)
+    Frame.finish(&writer, key: node.view.links[slot].receiveKey)
+    receive(writer.written(from: 0), from: source)
+  }
+
+  /// Makes a link by the handshake, as a peer would.
+  private func link(_ endpoint: Endpoint, id: UInt64) {
+    open(endpoint) { Hello(nonce: 5, sender: id).write(to: &$0) }
+    guard effects.datagrams.count == 1 else { return }
+    var cookie: UInt64 = 0
+    let answer = effects.datagrams.bytes(0)
+    do throws(DecodeError) {
+      var cursor = Cursor(answer.bytes)
+      _ = try cursor.readBytes(UInt64(Frame.openHeader + 1))
+      cookie = try Challenge(from: &cursor).cookie
+    } catch {
+      return
+    }
+    effects.removeDatagrams()
+    open(endpoint) {
+      Connect(nonce: 5, cookie: cookie, sender: id, isUrgent: true, window: 64).write(to: &$0)
+    }
+    settle()
+  }
+
+  private func open(_ endpoint: Endpoint, _ message: (inout Writer) -> Void) {
+    effects.removeDatagrams()
+    let body = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 8)
+    defer { body.deallocate() }
+    var writer = Writer(body)
+    message(&writer)
+    receiveOpen(writer.written(from: 0), from: endpoint)
+  }
+
+  private func broadcast(_ level: DeliveryLevel) {
+    let payload = InlineArray<32, UInt8>(repeating: 7)
+    payload.span.withUnsafeBytes { _ = try? node.broadcast($0, level: level, now: now) }
+  }
+
+  /// Does what a driver does, and checks what must hold whatever arrived.
+  private func settle() {
+    node.advance(now: now, into: &effects)
+    var flushes = 0
+    while node.flush(now: now, into: &effects) {
+      flushes += 1
+      precondition(flushes < 1_000, "a flush does not end")
+      effects.removeDatagrams()
+    }
+    for index in 0..<effects.datagrams.count {
+      precondition(effects.datagrams.record(index).length <= 1_200, "a datagram is too long")
+      precondition(effects.datagrams.record(index).destination.isUsable, "a datagram goes nowhere")
+    }
+    effects.removeDatagrams()
+    effects.removeDeliveries()
+    effects.removeEvents()
+    node.resumeDelivery(now: now)
+    precondition(node.neighbourCount <= node.configuration.viewCapacity, "too many neighbours")
+  }
+}
+
+private nonisolated(unsafe) var target: Target?
+
+/// Called by libFuzzer with each input.
+@_cdecl("LLVMFuzzerTestOneInput")
+public func fuzzOne(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
+  let current = target.flatMap { $0.isWorn ? nil : $0 } ?? Target()
+  target = current
+  current.take(UnsafeRawBufferPointer(start: bytes, count: count))
+  return 0
+}

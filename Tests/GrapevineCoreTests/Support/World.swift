@@ -1,0 +1,245 @@
+// A wire between nodes, small enough to see through: virtual time, one delay for all, and loss on demand.
+
+@testable import GrapevineCore
+
+/// A datagram under way.
+struct Packet {
+  var arrival: Instant
+  var source: Endpoint
+  var destination: Endpoint
+  var bytes: [UInt8]
+
+  /// The kind of the handshake message in it, or nil in a link frame.
+  var handshake: UInt8? {
+    bytes.count > Frame.openHeader && bytes[0] == Frame.open ? bytes[Frame.openHeader] : nil
+  }
+
+  /// Whether it carries at least one gossip message.
+  var carriesGossip: Bool { !gossip.isEmpty }
+
+  /// The gossip messages in it; those of the sender have origin 0x5e1f.
+  var gossip: [WireMessage] {
+    guard bytes.first == Frame.link else { return [] }
+    return (messages(in: bytes, sender: Packet.senderMark) ?? []).filter { message in
+      if case .gossip = message { true } else { false }
+    }
+  }
+
+  static let senderMark: UInt64 = 0x5e1f
+}
+
+/// A message as the application got it.
+struct Delivery: Equatable, Hashable {
+  var origin: UInt64
+  var sequence: UInt64
+  var level: DeliveryLevel
+  var isTagged: Bool
+  var payload: [UInt8]
+
+  var text: String { String(decoding: payload, as: UTF8.self) }
+}
+
+/// A node and everything that it did.
+final class Member {
+  var node: Node
+  let endpoint: Endpoint
+  var effects: Effects
+  var deliveries: [Delivery] = []
+  var events: [Event] = []
+  /// Whether the application takes messages; while not, its buffer fills.
+  var takesDeliveries = true
+  var isRunning = true
+  /// Calls of `flush` so far: a flush that never ends would show here.
+  var flushes = 0
+
+  init(
+    _ id: UInt64, at endpoint: Endpoint, configuration: Configuration, seed: UInt64, deliveryMessages: Int
+  ) throws {
+    node = try Node(
+      configuration: configuration, identity: MemberID(id), seed: seed, receiveWindow: 512)
+    self.endpoint = endpoint
+    effects = Effects(
+      datagrams: DatagramBuffer(datagrams: 64, datagramLimit: configuration.datagramLimit),
+      deliveries: DeliveryBuffer(messages: deliveryMessages))
+  }
+
+  var id: MemberID { node.identity }
+  var counters: Counters { node.counters }
+  var texts: [String] { deliveries.map(\.text) }
+
+  var gaps: [Event] {
+    events.filter { event in
+      if case .gap = event { true } else { false }
+    }
+  }
+}
+
+/// Members, the wire between them, and the time.
+final class World {
+  private(set) var now = Instant(nanoseconds: 1_000_000_000)
+  private(set) var members: [Member] = []
+  private var inFlight: [Packet] = []
+  private var inFlightFirst = 0
+  /// Datagrams that got lost: those for which this says so.
+  var isLost: (Packet) -> Bool = { _ in false }
+  /// Every datagram sent so far, lost or not.
+  var sent: [Packet] = []
+  /// Datagrams to addresses at which no member lives.
+  var strayed: [Packet] = []
+  var latency: Nanoseconds = 1_000_000
+
+  static let millisecond: Nanoseconds = 1_000_000
+  static let second: Nanoseconds = 1_000_000_000
+
+  static func endpoint(_ number: Int) -> Endpoint {
+    Endpoint(ipv4: 0x0a00_0000 | UInt32(number), port: 7946)
+  }
+
+  /// A small configuration, so that tests touch little memory.
+  static var small: Configuration {
+    var configuration = Configuration()
+    configuration.logBytes = 64 << 10
+    configuration.logMessages = 1_024
+    configuration.streamCapacity = 64
+    configuration.sequenceWindow = 256
+    return configuration
+  }
+
+  /// Adds a member at address `number` with identity `id`, which is `number` unless given.
+  @discardableResult
+  func add(
+    _ number: Int, id: UInt64? = nil, configuration: Configuration = World.small,
+    deliveryMessages: Int = 4_096
+  ) throws -> Member {
+    let member = try Member(
+      id ?? UInt64(number), at: Self.endpoint(number), configuration: configuration,
+      seed: UInt64(number) &* 7_919 &+ (id ?? 0), deliveryMessages: deliveryMessages)
+    members.append(member)
+    return member
+  }
+
+  /// Adds `count` members, the first of which founds the cluster, and waits until all are connected.
+  func cluster(_ count: Int, configuration: Configuration = World.small) throws -> [Member] {
+    for number in 1...count {
+      let member = try add(number, configuration: configuration)
+      join(member, number == 1 ? [] : [Self.endpoint(1)])
+    }
+    run(2_000)
+    return members
+  }
+
+  func join(_ member: Member, _ contacts: [Endpoint]) {
+    member.node.join(contacts, now: now, into: &member.effects)
+    settle(member)
+  }
+
+  func leave(_ member: Member) {
+    member.node.leave(now: now, into: &member.effects)
+    settle(member)
+  }
+
+  /// The member stops without a word; its address becomes free.
+  func crash(_ member: Member) {
+    member.isRunning = false
+  }
+
+  /// Broadcasts a text.
+  @discardableResult
+  func broadcast(
+    _ text: String, from member: Member, level: DeliveryLevel = .reliable, isTagged: Bool = false
+  ) throws -> UInt64 {
+    defer { settle(member) }
+    return try Array(text.utf8).withUnsafeBytes { bytes in
+      try member.node.broadcast(bytes, level: level, isTagged: isTagged, now: now)
+    }
+  }
+
+  /// Gives bytes to a member as if they came from `source`.
+  func inject(_ bytes: [UInt8], into member: Member, from source: Endpoint) {
+    member.node.receive(bytes.span.bytes, from: source, now: now, into: &member.effects)
+    settle(member)
+  }
+
+  /// Puts bytes on the wire, to arrive like any other datagram.
+  func send(_ bytes: [UInt8], to destination: Endpoint, from source: Endpoint) {
+    inFlight.append(Packet(arrival: now + latency, source: source, destination: destination, bytes: bytes))
+  }
+
+  /// Lets time pass.
+  func run(_ milliseconds: UInt64) {
+    run(until: now + milliseconds * Self.millisecond)
+  }
+
+  /// Lets time pass until `condition` holds, at most for `milliseconds`.
+  ///
+  /// - Returns: Whether it came to hold.
+  func run(_ milliseconds: UInt64, until condition: () -> Bool) -> Bool {
+    let end = now + milliseconds * Self.millisecond
+    while !condition(), now < end { run(until: now + Self.millisecond) }
+    return condition()
+  }
+
+  private func run(until end: Instant) {
+    while true {
+      var next = inFlightFirst < inFlight.count ? inFlight[inFlightFirst].arrival : .never
+      var due: Member?
+      for member in members where member.isRunning {
+        // Whatever is overdue comes a moment later: time must move on.
+        let deadline = max(member.node.nextDeadline, now + 1_000)
+        if deadline < next { (next, due) = (deadline, member) }
+      }
+      guard next <= end else { break }
+      now = next
+      if let due { settle(due) } else { deliverFirst() }
+    }
+    now = end
+  }
+
+  private func deliverFirst() {
+    let packet = inFlight[inFlightFirst]
+    inFlightFirst += 1
+    if inFlightFirst == inFlight.count { (inFlight, inFlightFirst) = ([], 0) }
+    guard let member = members.last(where: { $0.isRunning && $0.endpoint == packet.destination }) else {
+      strayed.append(packet)
+      return
+    }
+    inject(packet.bytes, into: member, from: packet.source)
+  }
+
+  /// Does what a driver does after every input.
+  private func settle(_ member: Member) {
+    member.node.advance(now: now, into: &member.effects)
+    var more = true
+    while more {
+      more = member.node.flush(now: now, into: &member.effects)
+      member.flushes += 1
+      transmit(member)
+    }
+    member.events += member.effects.events
+    member.effects.removeEvents()
+    if member.takesDeliveries { takeDeliveries(member) }
+  }
+
+  func takeDeliveries(_ member: Member) {
+    for index in 0..<member.effects.deliveries.count {
+      let record = member.effects.deliveries.record(index)
+      member.deliveries.append(
+        Delivery(
+          origin: record.origin.value, sequence: record.sequence, level: record.level,
+          isTagged: record.isTagged, payload: Array(member.effects.deliveries.payload(index))))
+    }
+    member.effects.removeDeliveries()
+  }
+
+  private func transmit(_ member: Member) {
+    for index in 0..<member.effects.datagrams.count {
+      let packet = Packet(
+        arrival: now + latency, source: member.endpoint,
+        destination: member.effects.datagrams.record(index).destination,
+        bytes: Array(member.effects.datagrams.bytes(index)))
+      sent.append(packet)
+      if !isLost(packet) { inFlight.append(packet) }
+    }
+    member.effects.removeDatagrams()
+  }
+}

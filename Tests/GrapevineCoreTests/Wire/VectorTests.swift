@@ -1,0 +1,162 @@
+import Foundation
+import Testing
+
+@testable import GrapevineCore
+
+/// The examples of `Docs/wire.md`, by name.
+private let documented: [String: [UInt8]] = {
+  let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+  let text = (try? String(contentsOf: root.appending(path: "Docs/wire.md"), encoding: .utf8)) ?? ""
+  var vectors: [String: [UInt8]] = [:]
+  var isInside = false
+  for line in text.split(separator: "\n") {
+    if line.hasPrefix("```") {
+      isInside = line == "```vectors"
+    } else if isInside, let colon = line.firstIndex(of: ":") {
+      let digits = Array(line[line.index(after: colon)...].drop { $0 == " " })
+      vectors[String(line[..<colon])] = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
+        UInt8(String(digits[$0...$0 + 1]), radix: 16)
+      }
+    }
+  }
+  return vectors
+}()
+
+/// What the document says about an example.
+struct WireVector: Sendable, CustomTestStringConvertible {
+  enum Sender { case anyone, initiator, responder }
+
+  static let initiator: UInt64 = 0x1111_1111_1111_1111
+  static let responder: UInt64 = 0x2222_2222_2222_2222
+  static let nonce: UInt64 = 0x0102_0304_0506_0708
+  static let cookie: UInt64 = 0x1112_1314_1516_1718
+
+  let name: String
+  let sender: Sender
+  let number: UInt16
+  let messages: [WireMessage]
+
+  var testDescription: String { name }
+
+  var senderID: UInt64 { sender == .initiator ? Self.initiator : Self.responder }
+
+  /// The frame that the document must show.
+  var frame: [UInt8] {
+    let keys = PartialView.linkKeys(
+      nonce: Self.nonce, cookie: Self.cookie, initiator: Self.initiator, responder: Self.responder)
+    let body = bytes(of: messages)
+    return switch sender {
+    case .anyone: openFrame(body, cluster: "example")
+    case .initiator: linkFrame(body, number: number, key: keys.fromInitiator)
+    case .responder: linkFrame(body, number: number, key: keys.fromResponder)
+    }
+  }
+
+  static func open(_ name: String, _ message: WireMessage) -> WireVector {
+    WireVector(name: name, sender: .anyone, number: 0, messages: [message])
+  }
+
+  static func link(_ name: String, _ sender: Sender, _ number: UInt16, _ messages: WireMessage...)
+    -> WireVector
+  {
+    WireVector(name: name, sender: sender, number: number, messages: messages)
+  }
+}
+
+extension WireVector {
+  private static let third: UInt64 = 0x3333_3333_3333_3333
+  private static let records = [
+    PeerRecord(id: third, endpoint: Endpoint(ipv4: 0xc000_0203, port: 7_946)),
+    PeerRecord(
+      id: 0x4444_4444_4444_4444, endpoint: Endpoint(high: 0x2001_0db8_0000_0000, low: 4, port: 7_946)),
+  ]
+
+  private static func answer(_ detail: UInt64) -> Answer {
+    Answer(nonce: nonce, sender: responder, detail: detail)
+  }
+
+  private static func gossip(
+    _ origin: UInt64, _ level: DeliveryLevel = .reliable, isTagged: Bool = false, hops: UInt8 = 0,
+    first: UInt64,
+    _ payloads: [[UInt8]]
+  ) -> WireMessage {
+    .gossip(
+      GossipHeader(
+        origin: origin, level: level, isTagged: isTagged, hops: hops, first: first,
+        count: UInt64(payloads.count)),
+      payloads)
+  }
+
+  private static func run(_ first: UInt64, _ last: UInt64) -> SequenceRange {
+    SequenceRange(first: first, last: last)
+  }
+
+  static let all: [WireVector] = [
+    .open("hello", .hello(Hello(version: 1, nonce: nonce, sender: initiator))),
+    .open("challenge", .challenge(Challenge(nonce: nonce, sender: responder, cookie: cookie))),
+    .open(
+      "connect",
+      .connect(Connect(nonce: nonce, cookie: cookie, sender: initiator, isUrgent: true, window: 64))),
+    .open("accept", .accept(answer(300), [])),
+    .open("refuse", .refuse(answer(1), records)),
+    .open("refuse-version", .refuse(answer(3), [])),
+    .link("acknowledge", .responder, 2, .acknowledge(highest: 1, count: 1)),
+    .link("gossip-own", .initiator, 1, gossip(initiator, first: 1, [Array("hello".utf8)])),
+    .link(
+      "gossip-run", .initiator, 2,
+      gossip(initiator, first: 127, [Array("one".utf8), [], Array("three".utf8)])),
+    .link(
+      "gossip-forwarded", .responder, 300,
+      gossip(third, .bestEffort, isTagged: true, hops: 2, first: 16_384, [[0xa1, 1, 2]])),
+    .link(
+      "digest", .responder, 4,
+      .digest(
+        asking: false,
+        [
+          .init(initiator, floor: 200, available: 200),
+          .init(third, floor: 10, available: 4, ranges: [run(12, 13), run(314, 314)]),
+        ])),
+    .link("digest-asking", .responder, 1, .digest(asking: true, [.init(responder, floor: 0)])),
+    .link("request", .initiator, 7, .request(origin: third, floor: 10, [run(11, 11), run(14, 312)])),
+    .link("sample", .initiator, 9, .sample(asking: false, Array(records.prefix(1)))),
+    .link("sample-asking", .initiator, 10, .sample(asking: true, records)),
+    .link("disconnect", .responder, 65_535, .disconnect([])),
+    .link(
+      "full-frame", .responder, 11, .acknowledge(highest: 1, count: 1),
+      .request(origin: third, floor: 0, [run(1, 5)]),
+      .digest(asking: false, [.init(responder, floor: 2, available: 2)]),
+      gossip(responder, first: 2, [Array("ride along".utf8)])),
+  ]
+}
+
+@Suite("Wire: the examples of Docs/wire.md")
+struct VectorTests {
+  @Test("the document's examples are those that are tested")
+  func complete() {
+    let keys = ["open-key", "link-key-from-initiator", "link-key-from-responder"]
+    #expect(Set(documented.keys) == Set(WireVector.all.map(\.name) + keys))
+  }
+
+  @Test(
+    "an example decodes to what the document says, and encodes to the same bytes", arguments: WireVector.all)
+  func vector(vector: WireVector) throws {
+    let bytes = try #require(documented[vector.name])
+    #expect(messages(in: bytes, sender: vector.senderID) == vector.messages)
+    #expect(vector.frame == bytes)
+    if vector.sender != .anyone {
+      #expect(bytes[5...6].elementsEqual([UInt8(vector.number >> 8), UInt8(vector.number & 0xff)]))
+    }
+  }
+
+  @Test("the keys follow as the document says")
+  func keys() {
+    func bytes(_ value: UInt64) -> [UInt8] { written { $0.write(value) } }
+    let keys = PartialView.linkKeys(
+      nonce: WireVector.nonce, cookie: WireVector.cookie, initiator: WireVector.initiator,
+      responder: WireVector.responder)
+    #expect(documented["open-key"] == bytes(PartialView.openKey(clusterName: "example")))
+    #expect(documented["link-key-from-initiator"] == bytes(keys.fromInitiator))
+    #expect(documented["link-key-from-responder"] == bytes(keys.fromResponder))
+  }
+}
