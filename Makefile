@@ -6,6 +6,8 @@ PACKAGES := libc6-dev g++
 RUN_ARGUMENTS ?= demo --nodes 8 --messages 100
 BENCH_ARGUMENTS ?=
 TEST_SECONDS ?= 1200
+RUNS ?= 500000
+CAMPAIGN_RUNS ?= 200
 PREFIX ?= /usr/local
 
 # One set of flags for every release build of the command, so that no target undoes another's build.
@@ -16,7 +18,7 @@ RELEASE_BIN := .build/release
 
 # Warnings as errors changes the compiler's flags, so these builds have a directory of their own.
 STRICT := -Xswiftc -warnings-as-errors --scratch-path .build/strict
-FORMATTED := Sources Tests Package.swift $(wildcard Examples)
+FORMATTED := Sources Tests Package.swift $(wildcard Examples Fuzz)
 
 # Ends a test run that hangs, where there is a `timeout`: as ^C would, which ends the test process too, and in
 # the foreground, so that ^C itself still arrives.
@@ -47,6 +49,18 @@ check: toolchain  ## Check the format, build with warnings as errors, run all te
 	swift build --build-tests $(STRICT)
 	$(LIMIT) swift test --skip-build $(STRICT) </dev/null
 
+fuzz: toolchain  ## Fuzz the node's decoders (RUNS=10000000)
+	mkdir -p .build/fuzz/corpus
+	swiftc -O -parse-as-library -swift-version 6 -enable-experimental-feature Lifetimes \
+	  -module-name GrapevineFuzz -sanitize=fuzzer,address \
+	  $$(find Sources/GrapevineCore -name '*.swift') Fuzz/fuzz-node.swift -o .build/fuzz/fuzz-node
+	SWIFT_BACKTRACE=enable=no .build/fuzz/fuzz-node -runs=$(RUNS) -max_len=1201 \
+	  -artifact_prefix=.build/fuzz/ .build/fuzz/corpus
+
+campaign: toolchain  ## Check the reliable level in 200 simulated clusters of 1,000 nodes (CAMPAIGN_RUNS=...)
+	$(RELEASE) --product grapevine
+	$(RELEASE_BIN)/grapevine simulate --nodes 1000 --loss 0.3 --runs $(CAMPAIGN_RUNS)
+
 format: toolchain  ## Format the sources in place
 	swift format format --in-place --parallel --recursive $(FORMATTED)
 
@@ -71,4 +85,4 @@ toolchain:
 	@Scripts/toolchain
 	@Scripts/need $(PACKAGES)
 
-.PHONY: help run test bench check format lib install clean toolchain
+.PHONY: help run test bench check fuzz campaign format lib install clean toolchain

@@ -1,8 +1,9 @@
 // A libFuzzer target: everything that a node reads from a datagram.
 //
-// The first byte of an input chooses what the rest is: a raw datagram from a stranger or from a neighbour, or the body
-// of an open or link frame, which is given the right checksum first, so that what lies behind the checksum is reached.
-// Link frames may be many: the body is cut at a byte that marks an end, and time passes between the pieces.
+// The first byte of an input chooses what the rest is: a raw datagram from a stranger or from a neighbour,
+// or the body of an open or link frame, which is given the right checksum first, so that what lies behind
+// the checksum is reached. Link frames may be many: the body is cut at a byte that marks an end, and time
+// passes between the pieces.
 //
 // It is compiled together with the sources of GrapevineCore, as one module: see `make fuzz`.
 

@@ -31,7 +31,9 @@ struct Main {
 
   nonisolated static func run(_ arguments: [String]) async -> Int32 {
     do {
-      if let role = arguments.first, role.hasPrefix("role-") { return try await play(role, arguments.dropFirst()) }
+      if let role = arguments.first, role.hasPrefix("role-") {
+        return try await play(role, arguments.dropFirst())
+      }
       var json = false
       var only = ""
       var rest = arguments[...]
@@ -39,7 +41,9 @@ struct Main {
         switch argument {
         case "--json": json = true
         case "--only":
-          guard let group = rest.popFirst() else { throw BenchmarkError("--only needs a group, for instance core") }
+          guard let group = rest.popFirst() else {
+            throw BenchmarkError("--only needs a group, for instance core")
+          }
           only = group
         case "--help", "-h":
           System.print(help)
@@ -107,7 +111,9 @@ struct Main {
       try await FloodRoles.send(to: address, setup)
     case "role-echo-async": try await RoundTripRoles.echoAsync()
     case "role-ping-async":
-      guard words.count == 2, let address = words.first, let rounds = words.last.flatMap({ Int($0) }) else { throw usage }
+      guard words.count == 2, let address = words.first, let rounds = words.last.flatMap({ Int($0) }) else {
+        throw usage
+      }
       try await RoundTripRoles.pingAsync(address, rounds: rounds)
     case "role-many": try await MemoryBenchmark.many()
     default: throw usage

@@ -10,7 +10,8 @@
 
 /// Where the program starts.
 ///
-/// `main` is synchronous: the main thread waits for signals or reads pipes, and an idle agent starts no pool of threads.
+/// `main` is synchronous: the main thread waits for signals or reads pipes, and an idle agent starts no pool
+/// of threads.
 @main
 enum Main {
   static let version = "0.1.0"

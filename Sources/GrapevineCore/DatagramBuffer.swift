@@ -2,8 +2,9 @@
 
 /// A caller-owned buffer of encoded datagrams: one block of bytes, and where each datagram lies and goes.
 ///
-/// The core fills it, a driver sends what is in it and empties it; nothing is allocated between. Datagrams lie
-/// one behind the other, so that a train of equal-sized ones to one destination can leave in one system call.
+/// The core fills it, a driver sends what is in it and empties it; nothing is allocated between. Datagrams
+/// lie one behind the other, so that a train of equal-sized ones to one destination can leave in one system
+/// call.
 public struct DatagramBuffer: ~Copyable {
   /// One datagram of the buffer.
   public struct Record: BitwiseCopyable, Sendable {

@@ -1,9 +1,9 @@
 // A member of the cluster, without anything that belongs to an operating system.
 //
-// The node puts the overlay and the dissemination together. Datagrams, commands and the time go in; datagrams,
-// deliveries and events come out into the caller's `Effects`. A driver is a loop of four steps: `receive` what
-// arrived, `advance` to the present, `flush` and send until it says that nothing is left, sleep until
-// `nextDeadline`.
+// The node puts the overlay and the dissemination together. Datagrams, commands and the time go in;
+// datagrams, deliveries and events come out into the caller's `Effects`. A driver is a loop of four steps:
+// `receive` what arrived, `advance` to the present, `flush` and send until it says that nothing is left,
+// sleep until `nextDeadline`.
 
 /// A node of the gossip cluster as a state machine.
 ///
@@ -25,7 +25,8 @@ public struct Node: ~Copyable {
   private var newcomerUntil = Instant.never
   private var nextSlot = 0
 
-  /// Time after joining in which messages that were forgotten everywhere are history, not losses. Chosen here.
+  /// Time after joining in which messages that were forgotten everywhere are history, not losses. Chosen
+  /// here.
   private static var newcomerPeriod: Nanoseconds { 5_000_000_000 }
 
   /// Creates a node that has not joined.
@@ -53,8 +54,8 @@ public struct Node: ~Copyable {
 extension Node {
   /// Joins the cluster through whichever of `contacts` answers first; with none, founds one.
   ///
-  /// The outcome is an event: `.lifecycle(.connected)`, or `.joinFailed` after the configured time. Does nothing
-  /// unless the node is initialized or disconnected.
+  /// The outcome is an event: `.lifecycle(.connected)`, or `.joinFailed` after the configured time. Does
+  /// nothing unless the node is initialized or disconnected.
   public mutating func join(_ contacts: [Endpoint], now: Instant, into effects: inout Effects) {
     guard lifecycle == .initialized || lifecycle == .disconnected else { return }
     let usable = contacts.filter(\.isUsable)
@@ -81,7 +82,8 @@ extension Node {
       payload, level: level, isTagged: isTagged, now: now, counters: &counters)
   }
 
-  /// Leaves: hands over what neighbours lack, says goodbye, and becomes disconnected within the configured time.
+  /// Leaves: hands over what neighbours lack, says goodbye, and becomes disconnected within the configured
+  /// time.
   public mutating func leave(now: Instant, into effects: inout Effects) {
     switch lifecycle {
     case .connected:
@@ -125,7 +127,8 @@ extension Node {
 
   /// Whether a datagram of the overlay's or a message waits to be flushed or the time of one has come.
   ///
-  /// The time at which the node must be stepped again at the latest; `never` when only input can change anything.
+  /// The time at which the node must be stepped again at the latest; `never` when only input can change
+  /// anything.
   public var nextDeadline: Instant {
     guard lifecycle != .destroyed else { return .never }
     var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)

@@ -1,9 +1,9 @@
 // Does the reliable level keep its promise?
 //
-// A cluster grows, then broadcasts while the network loses, doubles, damages and reorders datagrams, splits and
-// heals, and while processes crash, come back and leave. When it has had time to repair, every node that was a
-// member all along must have delivered, exactly once and unchanged, every message whose origin is still there and
-// every message that any other survivor has.
+// A cluster grows, then broadcasts while the network loses, doubles, damages and reorders datagrams, splits
+// and heals, and while processes crash, come back and leave. When it has had time to repair, every node that
+// was a member all along must have delivered, exactly once and unchanged, every message whose origin is
+// still there and every message that any other survivor has.
 
 import GrapevineCore
 
@@ -76,7 +76,8 @@ extension ReliabilityScenario {
   ///
   /// - Parameter progress: Told the simulated second about once a second.
   public func run(progress: (Int) -> Void = { _ in }) throws(ConfigurationError) -> ReliabilityReport {
-    let simulation = try Simulation(seed: seed, configuration: Self.configuration, model: .hostile(loss: loss))
+    let simulation = try Simulation(
+      seed: seed, configuration: Self.configuration, model: .hostile(loss: loss))
     let ledger = Ledger(hidden: hiddenSequence)
     simulation.observer = { observation, payload in
       ledger.observe(observation, payload, in: simulation)
@@ -182,7 +183,8 @@ private final class Ledger {
     else { return }
     var bytes = Generator(seed: UInt64(number) &* 0x9e37 &+ 1)
     let payload = (0..<filler + 1).map { _ in UInt8(truncatingIfNeeded: bytes.next()) }
-    // Known before it is sent: a neighbour cannot deliver it in the same instant, but the order should not matter.
+    // Known before it is sent: a neighbour cannot deliver it in the same instant, but the order should not
+    // matter.
     let next = UInt64(index[origin]?.count ?? 0) + 1
     guard let sent = simulation.broadcast(payload, from: process) else { return }
     precondition(sent.sequence == next, "sequence numbers have no gaps")

@@ -1,7 +1,7 @@
 // Many nodes in one process, in virtual time, on a network that misbehaves on purpose.
 //
-// The nodes are the core's own, with the bytes that they would send over UDP. All chance comes from one seed and
-// all order from one queue, so a run is a function of its seed and can be repeated to the byte.
+// The nodes are the core's own, with the bytes that they would send over UDP. All chance comes from one seed
+// and all order from one queue, so a run is a function of its seed and can be repeated to the byte.
 
 import GrapevineCore
 
@@ -83,7 +83,8 @@ extension Simulation {
   public func restart(_ process: Int, contacts: [Int]) {
     let place = processes[process]
     place.starts += 1
-    var identities = Generator(seed: seed &+ UInt64(process) &* 0x1_0000_0001 &+ place.starts &* 0x51_7cc1_b727)
+    var identities = Generator(
+      seed: seed &+ UInt64(process) &* 0x1_0000_0001 &+ place.starts &* 0x51_7cc1_b727)
     let identity = MemberID(identities.next())
     guard
       let node = try? Node(
@@ -139,7 +140,9 @@ extension Simulation {
   /// Gives a datagram to a process as if it came from `source`.
   public func inject(_ bytes: [UInt8], into process: Int, from source: Int) {
     let copy = UnsafeMutableRawPointer.allocate(byteCount: max(1, bytes.count), alignment: 8)
-    bytes.withUnsafeBytes { copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count) }
+    bytes.withUnsafeBytes {
+      copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count)
+    }
     queue.schedule(.arrival, process, at: now, source: source, bytes: copy, length: bytes.count)
   }
 }
@@ -165,7 +168,9 @@ extension Simulation {
     var seen = Set([first])
     var frontier = [first]
     while let process = frontier.popLast() {
-      for neighbour in neighbours(of: process) where seen.insert(neighbour).inserted { frontier.append(neighbour) }
+      for neighbour in neighbours(of: process) where seen.insert(neighbour).inserted {
+        frontier.append(neighbour)
+      }
     }
     return seen.count == running.count
   }
@@ -222,7 +227,9 @@ extension Simulation {
     var more = true
     while more {
       more = processes[process].node?.flush(now: now, into: &effects) ?? false
-      for index in 0..<effects.datagrams.count { transmit(effects.datagrams.record(index), index, from: process) }
+      for index in 0..<effects.datagrams.count {
+        transmit(effects.datagrams.record(index), index, from: process)
+      }
       effects.removeDatagrams()
     }
     report(process)
@@ -238,7 +245,9 @@ extension Simulation {
         effects.deliveries.payload(index))
     }
     effects.removeDeliveries()
-    for event in effects.events { observer?(.event(node: process, event), UnsafeRawBufferPointer(start: nil, count: 0)) }
+    for event in effects.events {
+      observer?(.event(node: process, event), UnsafeRawBufferPointer(start: nil, count: 0))
+    }
     effects.removeEvents()
   }
 
@@ -254,7 +263,9 @@ extension Simulation {
   private func transmit(_ record: DatagramBuffer.Record, _ index: Int, from source: Int) {
     guard let ipv4 = record.destination.ipv4 else { return }
     let target = Int(ipv4 & 0x00ff_ffff) - 1
-    guard processes.indices.contains(target), processes[target].group == processes[source].group else { return }
+    guard processes.indices.contains(target), processes[target].group == processes[source].group else {
+      return
+    }
     if model.loss > 0, generator.chance(model.loss) { return }
     let copies = model.duplication > 0 && generator.chance(model.duplication) ? 2 : 1
     for _ in 0..<copies {

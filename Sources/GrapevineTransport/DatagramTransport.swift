@@ -8,7 +8,8 @@ import GrapevineCore
 
 /// Carries datagrams between endpoints: unreliable, unordered, never blocking. One thread uses it.
 ///
-/// Nothing a peer sends, and no address that fails, stops a transport: what goes wrong is counted in `counters`.
+/// Nothing a peer sends, and no address that fails, stops a transport: what goes wrong is counted in
+/// `counters`.
 public protocol DatagramTransport: AnyObject {
   /// Where peers reach this transport; the port is the real one, also when port 0 was asked for.
   var localEndpoint: Endpoint { get }
@@ -32,7 +33,8 @@ public protocol DatagramTransport: AnyObject {
   /// - Parameter index: Below what `receive` returned.
   func datagram(_ index: Int) -> UnsafeRawBufferPointer
 
-  /// Whether the datagram was longer than the 2,048 bytes that a transport receives, so that its bytes are gone.
+  /// Whether the datagram was longer than the 2,048 bytes that a transport receives, so that its bytes are
+  /// gone.
   ///
   /// - Parameter index: Below what `receive` returned.
   func isTruncated(_ index: Int) -> Bool
@@ -47,7 +49,8 @@ public protocol DatagramTransport: AnyObject {
   /// A datagram whose destination fails is counted in `sendFailures` and done with, so that it never holds up
   /// those behind it.
   ///
-  /// - Returns: The number of datagrams done with: all of them, or fewer when the system's buffer is full. Then
+  /// - Returns: The number of datagrams done with: all of them, or fewer when the system's buffer is full.
+  /// Then
   ///   send the rest once the descriptor is writable.
   func send(_ buffer: borrowing DatagramBuffer, from first: Int) -> Int
 }
@@ -87,8 +90,8 @@ enum TransportLimits {
   static let batch = 64
   /// Bytes kept of one received datagram. Chosen here: above any path's usual 1,500, two to a page of memory.
   static let datagramBytes = 2_048
-  /// What a datagram of 1,200 bytes takes of a socket's receive buffer on Linux, in bytes: its data rounded up
-  /// to 2,048 and the kernel's own record of 256.
+  /// What a datagram of 1,200 bytes takes of a socket's receive buffer on Linux, in bytes: its data rounded
+  /// up to 2,048 and the kernel's own record of 256.
   static let datagramCost = 2_304
   /// The datagrams that a receive window may claim. Chosen here: fewer than 16 would stall every sender; more
   /// than 8,192 is more than a node should have in flight.

@@ -23,8 +23,8 @@ extension Endpoint {
     if isLinkLocal { self.scope = scope }
   }
 
-  /// Reads a socket address of the system, which holds as many bytes as its family says; nil for families other
-  /// than IPv4 and IPv6.
+  /// Reads a socket address of the system, which holds as many bytes as its family says; nil for families
+  /// other than IPv4 and IPv6.
   init?(socketAddress address: UnsafeRawPointer) {
     switch Int32(address.loadUnaligned(as: sockaddr.self).sa_family) {
     case AF_INET:

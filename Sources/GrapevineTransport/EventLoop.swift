@@ -1,9 +1,10 @@
-// One thread that does everything a node needs: it waits for datagrams and for the one deadline, runs the jobs
-// of the actor whose executor it is, and steps its client after each.
+// One thread that does everything a node needs: it waits for datagrams and for the one deadline, runs the
+// jobs of the actor whose executor it is, and steps its client after each.
 //
-// Because socket, timer and actor share the thread, the state they share needs no locks, and between receiving
-// a batch and sending the answers nobody has to be woken. Another thread that has work appends it to a queue
-// and rings a doorbell, but only if the loop sleeps (`WakeState`); a busy loop is never interrupted.
+// Because socket, timer and actor share the thread, the state they share needs no locks, and between
+// receiving a batch and sending the answers nobody has to be woken. Another thread that has work appends it
+// to a queue and rings a doorbell, but only if the loop sleeps (`WakeState`); a busy loop is never
+// interrupted.
 //
 // The thread holds the loop only while it works and the client only while it steps, both weakly otherwise. So
 // a program that drops its last reference leaves no thread, no descriptor and no memory behind.
@@ -13,10 +14,11 @@ import Synchronization
 
 /// What an event loop drives: usually a node with its transport.
 public protocol EventLoopClient: AnyObject, Sendable {
-  /// Does what there is to do now, without waiting, and says when to be called next. Called on the loop's thread.
+  /// Does what there is to do now, without waiting, and says when to be called next. Called on the loop's
+  /// thread.
   ///
-  /// It is called when the watched descriptor became ready, after jobs ran, after `wake()`, and when the deadline
-  /// passed. It may be called without any of these, so it looks for itself what is due.
+  /// It is called when the watched descriptor became ready, after jobs ran, after `wake()`, and when the
+  /// deadline passed. It may be called without any of these, so it looks for itself what is due.
   ///
   /// - Parameters:
   ///   - readable: The watched descriptor has something to receive or an error to report.
@@ -30,7 +32,8 @@ public struct EventLoopWait: Equatable, Sendable {
   public var deadline: Instant
   /// Whether to step as soon as the watched descriptor is writable.
   public var wantsWritable: Bool
-  /// Whether to step as soon as the watched descriptor is readable; without, what arrives waits in the system.
+  /// Whether to step as soon as the watched descriptor is readable; without, what arrives waits in the
+  /// system.
   public var wantsReadable: Bool
 
   /// Creates a wait; by itself it is for a readable descriptor, jobs and `wake()` alone.
@@ -46,8 +49,9 @@ public struct EventLoopWait: Equatable, Sendable {
 
 /// A thread over epoll or kqueue that drives one client and can be the executor of an actor or a task.
 ///
-/// After `stop`, the loop watches and steps nothing any more, but jobs still run: one at a time and in order, on
-/// a thread that lives as long as there are any. So callers of an actor that has stopped its loop never hang.
+/// After `stop`, the loop watches and steps nothing any more, but jobs still run: one at a time and in
+/// order, on a thread that lives as long as there are any. So callers of an actor that has stopped its loop
+/// never hang.
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
   let state: LoopState
 
@@ -55,7 +59,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
   ///
   /// - Parameters:
   ///   - name: The thread's name for debuggers; the first 15 bytes count.
-  ///   - stackBytes: The thread's stack. Chosen here: 256 KiB, of which only pages in use take memory; the jobs of
+  ///   - stackBytes: The thread's stack. Chosen here: 256 KiB, of which only pages in use take memory; the
+  ///   jobs of
   ///     a node's actor are shallow. Give more when code of unknown depth runs on the loop.
   /// - Throws: `TransportError.system` when the process may have no more descriptors or threads.
   public init(name: String = "grapevine", stackBytes: Int = 256 << 10) throws(TransportError) {
@@ -98,8 +103,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
   /// Has the client stepped soon. From any thread, cheap, and many calls make one step.
   public func wake() { state.wake() }
 
-  /// Ends the loop after its current turn and gives back its thread and descriptors. From any thread, also the
-  /// loop's own; returns at once, and calling it again does nothing.
+  /// Ends the loop after its current turn and gives back its thread and descriptors. From any thread, also
+  /// the loop's own; returns at once, and calling it again does nothing.
   public func stop() { state.requestStop() }
 
   /// Whether the caller runs on the loop's thread.

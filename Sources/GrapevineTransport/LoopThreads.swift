@@ -40,7 +40,8 @@ private final class ThreadStart {
   }
 }
 
-/// Starts a detached thread that runs `body` and ends; returns 0 or the error number, and then `body` never runs.
+/// Starts a detached thread that runs `body` and ends; returns 0 or the error number, and then `body` never
+/// runs.
 ///
 /// - Parameter stackBytes: Raised to the system's least stack and to whole pages.
 func startThread(name: String, stackBytes: Int, _ body: @escaping @Sendable () -> Void) -> Int32 {

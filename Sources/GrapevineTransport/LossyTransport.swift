@@ -2,7 +2,8 @@
 
 import GrapevineCore
 
-/// A transport that drops a share of what arrives: to see how a cluster of real processes stands a bad network.
+/// A transport that drops a share of what arrives: to see how a cluster of real processes stands a bad
+/// network.
 public final class LossyTransport: DatagramTransport {
   private let inner: any DatagramTransport
   private let loss: Double

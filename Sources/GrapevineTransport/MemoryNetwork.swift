@@ -1,7 +1,8 @@
-// A network inside one process, for tests, for simulations on a real clock, and for nodes that share a program.
+// A network inside one process, for tests, for simulations on a real clock, and for nodes that share a
+// program.
 //
-// It behaves like UDP on a perfect wire: order and content are kept, but a full queue drops, and a datagram to a
-// port that nobody holds is gone without a word.
+// It behaves like UDP on a perfect wire: order and content are kept, but a full queue drops, and a datagram
+// to a port that nobody holds is gone without a word.
 
 import GrapevineCore
 import Synchronization
@@ -19,7 +20,8 @@ public final class MemoryNetwork: Sendable {
 
   /// Creates a network without ports.
   ///
-  /// - Parameter queueLimit: Datagrams that may wait at one port, 16 to 8,192 (others are moved into it). Chosen
+  /// - Parameter queueLimit: Datagrams that may wait at one port, 16 to 8,192 (others are moved into it).
+  /// Chosen
   ///   here: 1,024, sixteen full batches; a port takes memory only for what ever waited at once, 2 KiB each.
   public init(queueLimit: Int = 1_024) {
     self.queueLimit = TransportLimits.clampedWindow(queueLimit)

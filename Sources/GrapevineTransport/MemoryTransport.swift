@@ -69,8 +69,8 @@ public final class MemoryTransport: DatagramTransport {
     return entries[index]
   }
 
-  /// Puts the datagrams into the queues of their destinations; it never blocks. An endpoint outside the network
-  /// counts as a failure, as a missing route does with UDP.
+  /// Puts the datagrams into the queues of their destinations; it never blocks. An endpoint outside the
+  /// network counts as a failure, as a missing route does with UDP.
   public func send(_ buffer: borrowing DatagramBuffer, from first: Int) -> Int {
     guard first < buffer.count else { return 0 }
     var last = Endpoint(high: 0, low: 0, port: 0)

@@ -11,7 +11,8 @@
   import CLinux
 #endif
 
-/// A flag that an event loop can watch: an eventfd on Linux, a pipe elsewhere. Its holder guards it with a lock.
+/// A flag that an event loop can watch: an eventfd on Linux, a pipe elsewhere. Its holder guards it with a
+/// lock.
 struct Readiness: ~Copyable, @unchecked Sendable {
   /// Readable while the flag is set.
   let descriptor: Int32

@@ -1,7 +1,8 @@
 // The memory into which one system call receives many datagrams.
 //
-// Everything the kernel needs is laid out once: a message, an address and 2,048 bytes for each of 64 datagrams.
-// The memory comes zeroed from the system, so that pages which no datagram ever reached cost nothing.
+// Everything the kernel needs is laid out once: a message, an address and 2,048 bytes for each of 64
+// datagrams. The memory comes zeroed from the system, so that pages which no datagram ever reached cost
+// nothing.
 
 import GrapevineCore
 

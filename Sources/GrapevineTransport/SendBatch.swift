@@ -1,12 +1,13 @@
 // Sending many datagrams with few system calls.
 //
 // Datagrams that go to one destination, lie one behind the other and have equal length (the last may be
-// shorter) form a train: the kernel takes the train as one message and cuts it (`UDP_SEGMENT`), which costs it
-// far less than as many datagrams. Up to 64 messages, trains or single datagrams, go to the kernel at once.
+// shorter) form a train: the kernel takes the train as one message and cuts it (`UDP_SEGMENT`), which costs
+// it far less than as many datagrams. Up to 64 messages, trains or single datagrams, go to the kernel at
+// once.
 //
 // A network path may refuse trains: its interface cannot compute checksums, or its limit is below the
-// datagrams' length. So a refused train is sent again datagram by datagram, and if that works, trains are over
-// for good. If it does not, the destination was bad and only its own datagrams are counted as failed.
+// datagrams' length. So a refused train is sent again datagram by datagram, and if that works, trains are
+// over for good. If it does not, the destination was bad and only its own datagrams are counted as failed.
 
 import GrapevineCore
 
@@ -27,8 +28,8 @@ struct SendBatch: ~Copyable {
   static let segmentLimit = 64
   /// Bytes in one train. Chosen here: below the 65,507 that fit an IPv4 packet behind its headers.
   static let trainBytes = 65_000
-  /// Interruptions and stale reports that one `send` passes over before it counts a datagram as failed. Chosen
-  /// here: each is taken off the socket by being reported, so a second in a row is already rare.
+  /// Interruptions and stale reports that one `send` passes over before it counts a datagram as failed.
+  /// Chosen here: each is taken off the socket by being reported, so a second in a row is already rare.
   private static let retryLimit = 16
 
   private let messages: UnsafeMutablePointer<Message>

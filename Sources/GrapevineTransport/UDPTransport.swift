@@ -1,7 +1,8 @@
 // Datagrams over the network: one UDP socket.
 //
-// The socket never blocks. Its buffers are asked to be large, because a gossip node's peers speak all at once,
-// and what the system granted is read back, because a sender that knows the receiver's window loses nothing.
+// The socket never blocks. Its buffers are asked to be large, because a gossip node's peers speak all at
+// once, and what the system granted is read back, because a sender that knows the receiver's window loses
+// nothing.
 
 import GrapevineCore
 
@@ -24,8 +25,8 @@ public final class UDPTransport: DatagramTransport {
   /// The datagrams of 1,200 bytes that the granted receive buffer holds, 16 to 8,192.
   public let receiveWindow: Int
 
-  /// The receive buffer that the system granted, in bytes as it counts them: Linux doubles what is asked for and
-  /// charges its own records to it.
+  /// The receive buffer that the system granted, in bytes as it counts them: Linux doubles what is asked for
+  /// and charges its own records to it.
   public let receiveBufferBytes: Int
   /// The send buffer that the system granted, in bytes as it counts them.
   public let sendBufferBytes: Int
@@ -40,10 +41,12 @@ public final class UDPTransport: DatagramTransport {
   ///
   /// - Parameters:
   ///   - endpoint: An address of this machine, or all zeros for all of them; port 0 takes a free port.
-  ///   - receiveBufferBytes: The receive buffer to ask for, in bytes. Chosen here: 4 MiB holds more than 3,000
+  ///   - receiveBufferBytes: The receive buffer to ask for, in bytes. Chosen here: 4 MiB holds more than
+  ///   3,000
   ///     datagrams, what a few hundred peers send while the node waits for its turn on a busy machine. The
   ///     system may grant less (`net.core.rmem_max` on Linux).
-  ///   - sendBufferBytes: The send buffer to ask for, in bytes. Chosen here: like the receive buffer, so that a
+  ///   - sendBufferBytes: The send buffer to ask for, in bytes. Chosen here: like the receive buffer, so
+  ///   that a
   ///     burst of one full receive window can leave at once.
   public convenience init(
     bind endpoint: Endpoint, receiveBufferBytes: Int = 4 << 20, sendBufferBytes: Int = 4 << 20
@@ -55,7 +58,8 @@ public final class UDPTransport: DatagramTransport {
 
   /// Opens a socket bound to a written address, as `Endpoint.resolve` reads it; a host name may block.
   ///
-  /// The first of a name's endpoints that can be bound is taken. The buffers are those of the other initialiser.
+  /// The first of a name's endpoints that can be bound is taken. The buffers are those of the other
+  /// initialiser.
   public convenience init(
     bind text: String, receiveBufferBytes: Int = 4 << 20, sendBufferBytes: Int = 4 << 20
   ) throws(TransportError) {
@@ -90,9 +94,9 @@ public final class UDPTransport: DatagramTransport {
 
   /// Whether trains of equal datagrams to one destination leave in one piece.
   ///
-  /// It starts true where the system supports it, becomes false for good once a path refuses a train that gets
-  /// through in single datagrams, and can be set false to compare. Setting it true where the system does not
-  /// support it has no effect.
+  /// It starts true where the system supports it, becomes false for good once a path refuses a train that
+  /// gets through in single datagrams, and can be set false to compare. Setting it true where the system
+  /// does not support it has no effect.
   public var segmentOffload: Bool {
     get { sender.segments }
     set { sender.segments = newValue && supportsSegmentOffload }
@@ -117,7 +121,8 @@ public final class UDPTransport: DatagramTransport {
   /// Where a received datagram came from.
   public func source(_ index: Int) -> Endpoint { receiver.source(index) }
 
-  /// Sends datagrams in order; returns how many are done with, fewer than all when the system's buffer is full.
+  /// Sends datagrams in order; returns how many are done with, fewer than all when the system's buffer is
+  /// full.
   ///
   /// A datagram that the system refuses for good is counted in `sendFailures` and done with.
   public func send(_ buffer: borrowing DatagramBuffer, from first: Int) -> Int {

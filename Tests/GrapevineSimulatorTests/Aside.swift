@@ -1,7 +1,7 @@
 import Foundation
 
-/// Long simulations run here, one after the other: on the tests' own two or so threads they would keep the tests that use
-/// real sockets from running at all.
+/// Long simulations run here, one after the other: on the tests' own two or so threads they would keep the
+/// tests that use real sockets from running at all.
 private let queue = DispatchQueue(label: "simulations", qos: .utility)
 
 /// Runs `body` off the threads of the tests.

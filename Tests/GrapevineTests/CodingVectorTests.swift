@@ -1,4 +1,5 @@
-// The examples of RFC 8949, appendix A, that this profile of CBOR covers, and the exact bytes of our own writer.
+// The examples of RFC 8949, appendix A, that this profile of CBOR covers, and the exact bytes of our own
+// writer.
 
 import Grapevine
 import Testing

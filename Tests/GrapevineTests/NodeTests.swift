@@ -108,13 +108,12 @@ struct NodeTests {
   @Test("leaving hands over what was just broadcast")
   func leaveHandsOver() async throws {
     let (founder, member) = try await pair()
+    // From here on there is a reader, so that nothing is dropped for want of one.
+    var messages = founder.messages.makeAsyncIterator()
     for number in 0..<500 { try await member.broadcast("message \(number)") }
     await member.leave()
     var received = 0
-    for await _ in founder.messages {
-      received += 1
-      if received == 500 { break }
-    }
+    while received < 500, await messages.next() != nil { received += 1 }
     #expect(received == 500)
   }
 
@@ -139,6 +138,46 @@ struct NodeTests {
     try await founder.broadcast("over memory")
     var messages = member.messages.makeAsyncIterator()
     #expect(await messages.next()?.payload.text == "over memory")
+  }
+}
+
+@Suite("A node that goes away", .timeLimit(.minutes(1)))
+struct EndTests {
+  /// Whether a port can be bound within a few seconds: then the descriptor that held it is closed.
+  func becomesFree(_ endpoint: Endpoint) async throws -> Bool {
+    for _ in 0..<500 {
+      if (try? UDPTransport(bind: endpoint)) != nil { return true }
+      try await Task.sleep(for: .milliseconds(10))
+    }
+    return false
+  }
+
+  @Test("the last reference gone, its descriptor and its loop are gone, and readers end")
+  func deinitialised() async throws {
+    var node: GossipNode? = try await GossipNode(.init(bind: "127.0.0.1:0"))
+    let endpoint = try #require(node?.localEndpoint)
+    let messages = try #require(node?.messages)
+    try await node?.join()
+    weak let loop = node?.executor
+    #expect(loop != nil)
+    let reader = Task.detached { await messages.first { _ in true } == nil }
+    node = nil
+    #expect(await reader.value)
+    #expect(try await becomesFree(endpoint))
+    #expect(loop == nil)
+  }
+
+  @Test("a join that is cancelled ends at once, and the node can join elsewhere")
+  func cancelledJoin() async throws {
+    let silent = try UDPTransport(bind: "127.0.0.1:0")
+    var core = Configuration()
+    core.joinTimeout = .seconds(1_000)
+    let node = try await GossipNode(.init(bind: "127.0.0.1:0", core: core))
+    let joining = Task { try await node.join([silent.localEndpoint.text]) }
+    joining.cancel()
+    await #expect(throws: CancellationError.self) { try await joining.value }
+    try await node.join()
+    #expect(await node.lifecycle == .connected)
   }
 }
 

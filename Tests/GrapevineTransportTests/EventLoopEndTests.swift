@@ -1,5 +1,5 @@
-// That a loop leaves nothing behind. Other tests run in the same process at the same time, so threads are told
-// by their names, and descriptors are counted with room for what others hold.
+// That a loop leaves nothing behind. Other tests run in the same process at the same time, so threads are
+// told by their names, and descriptors are counted with room for what others hold.
 
 import GrapevineCore
 import Synchronization

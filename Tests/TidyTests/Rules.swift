@@ -118,7 +118,8 @@ private let declarationKeywords: Set<Substring> = [
   "struct", "subscript", "typealias", "var",
 ]
 
-/// Where the body of the function declared at `index` opens; nil for a requirement of a protocol, which has none.
+/// Where the body of the function declared at `index` opens; nil for a requirement of a protocol, which has
+/// none.
 private func body(after index: Int, in tokens: [Token]) -> Int? {
   var depth = 0
   for position in (index + 1)..<tokens.count {
@@ -220,6 +221,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineSimulator": ["GrapevineCore"],
   "GrapevineCommand": ["Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator"],
   "GrapevineBenchmarks": [
+    "CLinux",
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "CAllocations",
   ],
 ]

@@ -20,15 +20,15 @@
 // field's type or meaning needs a new name.
 //
 // Deterministic means: equal values give equal bytes, except where Swift itself has no order: a `Set`, and a
-// dictionary whose keys are neither strings nor integers, are arrays in hash order. One deviation from RFC 8949
-// §4.2.1: a floating-point number keeps the width of its Swift type. As with JSON, an optional in an optional
-// is flattened: `.some(nil)` reads back as nil. Other types of bytes, such as Foundation's `Data`, encode
-// themselves one by one and become arrays of small integers: correct, but up to twice as large.
+// dictionary whose keys are neither strings nor integers, are arrays in hash order. One deviation from RFC
+// 8949 §4.2.1: a floating-point number keeps the width of its Swift type. As with JSON, an optional in an
+// optional is flattened: `.some(nil)` reads back as nil. Other types of bytes, such as Foundation's `Data`,
+// encode themselves one by one and become arrays of small integers: correct, but up to twice as large.
 //
 // The reader is more liberal than the writer: it takes any order of keys, integers in any width, half, single
 // and double floats where the value is exact, an integer where a float is asked for, and looks through tags.
-// It refuses indefinite lengths, duplicate keys, text that is not UTF-8 and trailing bytes. The whole document
-// is checked before a type sees any of it, so no claimed size is trusted.
+// It refuses indefinite lengths, duplicate keys, text that is not UTF-8 and trailing bytes. The whole
+// document is checked before a type sees any of it, so no claimed size is trusted.
 
 /// Encodes and decodes `Codable` values as deterministic CBOR (RFC 8949).
 public enum BinaryCoding {

@@ -1,7 +1,7 @@
 // Starting and completing containers.
 //
-// A container's head holds its count, and a map's keys must be in bytewise order (RFC 8949 §4.2.1). Neither is
-// known before the last item, so both are put right here, by moving bytes once.
+// A container's head holds its count, and a map's keys must be in bytewise order (RFC 8949 §4.2.1). Neither
+// is known before the last item, so both are put right here, by moving bytes once.
 
 extension CBOROutput {
   /// Writes the next pair of the map `token`: `key`, then what `write` appends.

@@ -1,12 +1,12 @@
 // The document being written.
 //
-// Every value is written where it belongs at once, into one buffer. A container does not know how many items it
-// will get, so it starts with a head of one byte that is filled in, and if need be widened, when the value that
-// opened it is complete; then a map's pairs are also put in order. A stack of frames holds the values that are
-// being encoded now: only the container of the top frame may write.
+// Every value is written where it belongs at once, into one buffer. A container does not know how many items
+// it will get, so it starts with a head of one byte that is filled in, and if need be widened, when the
+// value that opened it is complete; then a map's pairs are also put in order. A stack of frames holds the
+// values that are being encoded now: only the container of the top frame may write.
 //
-// The exception are nested containers and super encoders, which may be written to in any order and until their
-// parent is complete. Each gets an output of its own, and its parent copies it in at the end.
+// The exception are nested containers and super encoders, which may be written to in any order and until
+// their parent is complete. Each gets an output of its own, and its parent copies it in at the end.
 
 /// Bytes in the making, and the values that are not complete yet.
 final class CBOROutput {
@@ -39,8 +39,8 @@ final class CBOROutput {
     let output: CBOROutput
   }
 
-  // Exclusive access is not checked at run time, which took 40% of the time to encode: no access below spans a
-  // call into the types being encoded.
+  // Exclusive access is not checked at run time, which took 40% of the time to encode: no access below spans
+  // a call into the types being encoded.
   @exclusivity(unchecked) var bytes: [UInt8] = []
   @exclusivity(unchecked) var frames: [Frame] = []
   /// Where the pairs of the open maps start.

@@ -1,8 +1,8 @@
 // An opened container: which pairs a map has, how many elements an array has.
 //
 // The pairs are kept in the order of their keys. Documents of our own writer already are; others are sorted
-// here. So a lookup is a guess (the pair after the last one found) and else a binary search, two equal keys are
-// neighbours and cannot go unnoticed, and no order of keys that a sender chooses makes lookups slow.
+// here. So a lookup is a guess (the pair after the last one found) and else a binary search, two equal keys
+// are neighbours and cannot go unnoticed, and no order of keys that a sender chooses makes lookups slow.
 
 /// A container of the document, while a type reads from it.
 final class CBORScope {

@@ -1,8 +1,8 @@
 // Checking a whole document before a type sees any of it.
 //
-// One pass over the heads, without recursion: a stack of at most `depthMax` counters holds how many items each
-// open array or map still lacks. After it, every length is known to be within the bytes, every text to be
-// UTF-8 and the nesting to be bounded, whatever the type then asks for.
+// One pass over the heads, without recursion: a stack of at most `depthMax` counters holds how many items
+// each open array or map still lacks. After it, every length is known to be within the bytes, every text to
+// be UTF-8 and the nesting to be bounded, whatever the type then asks for.
 
 extension CBORView {
   /// The first thing wrong with these bytes as one document; nil when they are well-formed.

@@ -1,10 +1,10 @@
 // CBOR's items, read from bytes.
 //
-// An item starts with a head: three bits of major type and five that are, or announce, an argument of up to 64
-// bits. The argument is the number itself, or the length of a string, or how many items follow. `head(at:)`
-// returns a head only when the argument is there and what it claims can fit in the bytes that are left (an
-// element needs a byte, a pair two), so nobody downstream has to doubt a length. When it returns nil,
-// `fault(at:)` looks again and says why.
+// An item starts with a head: three bits of major type and five that are, or announce, an argument of up to
+// 64 bits. The argument is the number itself, or the length of a string, or how many items follow.
+// `head(at:)` returns a head only when the argument is there and what it claims can fit in the bytes that
+// are left (an element needs a byte, a pair two), so nobody downstream has to doubt a length. When it
+// returns nil, `fault(at:)` looks again and says why.
 //
 // Source: RFC 8949 §3 and appendices C and D.
 

@@ -20,7 +20,8 @@ import Synchronization
 public protocol GossipMessage: Codable, Sendable {
   /// The name under which messages of this type travel: 1 to 255 bytes of UTF-8, the same on every member.
   ///
-  /// Default: the type's unqualified name. State it to rename the type, or to keep two types of one name apart.
+  /// Default: the type's unqualified name. State it to rename the type, or to keep two types of one name
+  /// apart.
   static var tag: String { get }
 }
 
@@ -68,7 +69,8 @@ public enum MessageEnvelope {
   /// Decodes a message if it is of this type.
   ///
   /// - Returns: nil when `bytes` carry another tag or are no typed message.
-  /// - Throws: `CodingFailure` when the tag is this type's and the body does not fit it. Offsets count from the
+  /// - Throws: `CodingFailure` when the tag is this type's and the body does not fit it. Offsets count from
+  /// the
   ///   start of the body.
   public static func decode<Message: GossipMessage>(
     _ type: Message.Type, from bytes: [UInt8]

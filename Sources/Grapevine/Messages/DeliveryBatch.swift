@@ -4,8 +4,8 @@ import GrapevineCore
 
 /// Messages that were delivered together; immutable once it left the node's thread.
 ///
-/// Without runtime exclusivity checks, which cost as much as reading a message: the node's thread writes while it is
-/// the only holder, readers only read.
+/// Without runtime exclusivity checks, which cost as much as reading a message: the node's thread writes
+/// while it is the only holder, readers only read.
 @usableFromInline
 final class DeliveryBatch: @unchecked Sendable {
   @exclusivity(unchecked) var buffer: DeliveryBuffer
@@ -88,6 +88,7 @@ public struct Message: Sendable {
     level = record.level
     isTagged = record.isTagged
     payload = Payload(
-      batch: batch, bytes: UnsafeRawBufferPointer(start: payloads + Int(record.offset), count: Int(record.length)))
+      batch: batch,
+      bytes: UnsafeRawBufferPointer(start: payloads + Int(record.offset), count: Int(record.length)))
   }
 }

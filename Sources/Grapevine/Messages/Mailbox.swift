@@ -1,9 +1,9 @@
 // From the node's thread to the application's tasks.
 //
 // The node's thread appends whole batches; a task takes one when it has used up the one before, and is woken
-// only when it waits. The queue is bounded. A full one makes the node stop receiving, which makes its neighbours
-// wait: nothing is dropped in silence. Only as long as nobody has ever asked for the elements the oldest ones make room, so
-// that a node whose application does not listen still serves the cluster.
+// only when it waits. The queue is bounded. A full one makes the node stop receiving, which makes its
+// neighbours wait: nothing is dropped in silence. Only as long as nobody has ever asked for the elements the
+// oldest ones make room, so that a node whose application does not listen still serves the cluster.
 
 import Synchronization
 

@@ -4,9 +4,9 @@ import GrapevineCore
 
 /// The messages that a node delivers, in the order of delivery.
 ///
-/// Each message goes to one iterator; with several, they share the messages. The sequence ends when the node has left
-/// or is gone. A consumer that falls behind makes the node, and then its neighbours, wait. Before the first iterator
-/// exists nobody is made to wait: then the latest few thousand messages are kept.
+/// Each message goes to one iterator; with several, they share the messages. The sequence ends when the node
+/// has left or is gone. A consumer that falls behind makes the node, and then its neighbours, wait. Before
+/// the first iterator exists nobody is made to wait: then the latest few thousand messages are kept.
 public struct Messages: AsyncSequence, Sendable {
   /// The element.
   public typealias Element = Message
@@ -84,8 +84,8 @@ public struct Messages: AsyncSequence, Sendable {
 
 /// The typed messages of one tag that a node delivers, decoded.
 ///
-/// While an iterator exists, messages of the tag go to it and not to `GossipNode.messages`. A message whose value cannot
-/// be decoded is skipped and counted in `GossipNode.Statistics.undecodable`.
+/// While an iterator exists, messages of the tag go to it and not to `GossipNode.messages`. A message whose
+/// value cannot be decoded is skipped and counted in `GossipNode.Statistics.undecodable`.
 public struct TypedMessages<Value: GossipMessage>: AsyncSequence, Sendable {
   /// A decoded message and who sent it.
   public struct Element: Sendable {

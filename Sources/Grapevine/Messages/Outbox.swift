@@ -1,8 +1,8 @@
 // From the application's tasks to the node's thread.
 //
-// A broadcast is copied into a staging buffer under a lock and picked up by the node's thread together with all
-// that came meanwhile, so that many small messages cost one wake and leave in full datagrams. When the buffer is
-// full, the caller waits: that is the back-pressure.
+// A broadcast is copied into a staging buffer under a lock and picked up by the node's thread together with
+// all that came meanwhile, so that many small messages cost one wake and leave in full datagrams. When the
+// buffer is full, the caller waits: that is the back-pressure.
 
 import GrapevineCore
 import Synchronization
@@ -37,7 +37,8 @@ final class Outbox: Sendable {
     }
 
     /// The staged message at `offset`, which moves behind it.
-    func read(at offset: inout Int) -> (payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool) {
+    func read(at offset: inout Int) -> (payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool)
+    {
       let length = Int(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
       let level = DeliveryLevel(rawValue: base.load(fromByteOffset: offset + 4, as: UInt8.self)) ?? .reliable
       let isTagged = base.load(fromByteOffset: offset + 5, as: UInt8.self) != 0
@@ -54,7 +55,8 @@ final class Outbox: Sendable {
     var nextID: UInt64 = 0
   }
 
-  /// Bytes staged at most. Chosen here: a few thousand small messages, as many as leave in one turn of the loop.
+  /// Bytes staged at most. Chosen here: a few thousand small messages, as many as leave in one turn of the
+  /// loop.
   private static var stageBytes: Int { 256 << 10 }
 
   private let state: Mutex<State>

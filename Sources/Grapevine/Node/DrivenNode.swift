@@ -5,8 +5,8 @@ import GrapevineTransport
 
 /// A member of a gossip cluster without a thread: the caller receives, sends and ticks.
 ///
-/// The loop of a caller: wait until `fileDescriptor` is readable or the time that `tick` returned has passed; then
-/// `receive`, `tick`, `send`. Not for use by two threads at once. Nothing happens between calls.
+/// The loop of a caller: wait until `fileDescriptor` is readable or the time that `tick` returned has
+/// passed; then `receive`, `tick`, `send`. Not for use by two threads at once. Nothing happens between calls.
 ///
 /// Freeing it closes the socket without a word to the neighbours; call `leave` and go on until `lifecycle` is
 /// `disconnected` to part properly.
@@ -20,7 +20,8 @@ public final class DrivenNode {
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
-  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is invalid.
+  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is
+  /// invalid.
   public convenience init(bind: String, configuration: Configuration = .init()) throws {
     try self.init(transport: UDPTransport(bind: bind), configuration: configuration)
   }
@@ -51,13 +52,15 @@ public final class DrivenNode {
   /// The longest payload of a message, in bytes.
   public var payloadLimit: Int { driver.node.configuration.payloadLimit }
 
-  /// Joins through whichever of `contacts` answers first; with none, founds a cluster. The outcome is an event.
+  /// Joins through whichever of `contacts` answers first; with none, founds a cluster. The outcome is an
+  /// event.
   public func join(_ contacts: [Endpoint]) {
     driver.join(contacts)
     report()
   }
 
-  /// Leaves after handing over what neighbours lack; `lifecycle` becomes `disconnected` within `leaveTimeout`.
+  /// Leaves after handing over what neighbours lack; `lifecycle` becomes `disconnected` within
+  /// `leaveTimeout`.
   public func leave() {
     driver.leave()
     report()

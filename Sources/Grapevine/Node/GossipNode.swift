@@ -28,8 +28,9 @@ public enum JoinError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// A member of a gossip cluster.
 ///
-/// The node runs on a thread of its own, which is also the executor of this actor. It ends with `leave`, which hands over
-/// what neighbours lack, or when the last reference goes; neither leaves a thread or a descriptor behind.
+/// The node runs on a thread of its own, which is also the executor of this actor. It ends with `leave`,
+/// which hands over what neighbours lack, or when the last reference goes; neither leaves a thread or a
+/// descriptor behind.
 public actor GossipNode {
   /// How a node is set up.
   public struct Configuration: Sendable {
@@ -39,12 +40,13 @@ public actor GossipNode {
     public var bind: String
     /// The limits and times of the protocol. Default: `GrapevineCore.Configuration()`, with its sources.
     public var core: GrapevineCore.Configuration
-    /// Bytes of receive buffer to ask the system for. Default: 4 MiB, chosen here: what one loop turn can miss.
+    /// Bytes of receive buffer to ask the system for. Default: 4 MiB, chosen here: what one loop turn can
+    /// miss.
     public var receiveBufferBytes = 4 << 20
     /// The share of arriving datagrams to drop, for tests; 0 to 1. Default: 0, chosen here.
     public var injectedLoss = 0.0
-    /// Whether trains of datagrams to one peer leave in one piece where the kernel can. Default: yes, measured by
-    /// `grapevine bench`.
+    /// Whether trains of datagrams to one peer leave in one piece where the kernel can. Default: yes,
+    /// measured by `grapevine bench`.
     public var segmentOffload = true
 
     /// Creates a configuration.
@@ -87,7 +89,8 @@ public actor GossipNode {
   private nonisolated let client: NodeClient
   private nonisolated let outbox: Outbox
 
-  /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each message.
+  /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each
+  /// message.
   ///
   /// What runs there must not block or compute for long: the node does nothing else meanwhile.
   public nonisolated var executor: any TaskExecutor { loop }
@@ -97,7 +100,8 @@ public actor GossipNode {
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
-  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is invalid.
+  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is
+  /// invalid.
   public init(_ configuration: Configuration = .init()) async throws {
     let transport = try UDPTransport(
       bind: configuration.bind, receiveBufferBytes: configuration.receiveBufferBytes)
@@ -110,8 +114,11 @@ public actor GossipNode {
 
   /// Creates a node on an in-memory network.
   ///
-  /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is invalid.
-  public init(on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init()) async throws {
+  /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is
+  /// invalid.
+  public init(on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init())
+    async throws
+  {
     try self.init(core, transport: network.bind(port: port))
   }
 
@@ -151,13 +158,21 @@ extension GossipNode {
 
   /// Joins a cluster through whichever member answers first; with no endpoint, founds one.
   ///
-  /// - Throws: `JoinError` when no contact answers within `joinTimeout`.
+  /// - Throws: `JoinError` when no contact answers within `joinTimeout`; `CancellationError` when the task is
+  ///   cancelled before one does.
   public func join(endpoints contacts: [Endpoint]) async throws {
     guard !client.hasLeft else { throw JoinError.hasLeft }
     guard lifecycle == .initialized || lifecycle == .disconnected else { throw JoinError.alreadyJoined }
-    let outcome = await withCheckedContinuation { client.join(contacts, $0) }
+    let outcome = await withTaskCancellationHandler {
+      await withCheckedContinuation { client.join(contacts, $0) }
+    } onCancel: {
+      Task { await self.giveUpJoining() }
+    }
+    if outcome != .connected { try Task.checkCancellation() }
     guard outcome == .connected else { throw JoinError.noContactAnswered(contacts.map(\.text)) }
   }
+
+  private func giveUpJoining() { client.giveUpJoining() }
 
   /// Leaves the cluster after handing over what neighbours lack, within `leaveTimeout`; ends `messages`.
   public func leave() async {
@@ -182,7 +197,8 @@ extension GossipNode {
 
   /// Events from now on: the lifecycle, neighbours, gaps. A reader that falls 1,024 behind loses the oldest.
   public func events() -> AsyncStream<Event> {
-    let (stream, continuation) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .bufferingNewest(1_024))
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: Event.self, bufferingPolicy: .bufferingNewest(1_024))
     let id = client.addEventReader(continuation)
     continuation.onTermination = { [weak self] _ in
       Task { [weak self] in await self?.removeEventReader(id) }
@@ -209,14 +225,17 @@ extension GossipNode {
   ///
   /// - Throws: `BroadcastError.tooLarge`, `.notConnected`, or `CancellationError`; then it was not sent.
   @inlinable
-  public nonisolated(nonsending) func broadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable) async throws {
+  public nonisolated(nonsending) func broadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable)
+    async throws
+  {
     if try !stage(payload, level: level, isTagged: false) {
       try await stageWaiting(payload, level: level, isTagged: false)
     }
   }
 
   /// Broadcasts text, as UTF-8; see `broadcast(_:level:)` for bytes.
-  public nonisolated(nonsending) func broadcast(_ text: String, level: DeliveryLevel = .reliable) async throws {
+  public nonisolated(nonsending) func broadcast(_ text: String, level: DeliveryLevel = .reliable) async throws
+  {
     try await broadcast(Array(text.utf8), level: level)
   }
 
@@ -232,12 +251,16 @@ extension GossipNode {
   /// Broadcasts bytes if the node can take them now.
   ///
   /// - Throws: `BroadcastError`; with `wouldBlock`, try again later.
-  public nonisolated func tryBroadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable) throws(BroadcastError) {
+  public nonisolated func tryBroadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable)
+    throws(BroadcastError)
+  {
     guard try stage(payload, level: level, isTagged: false) else { throw .wouldBlock }
   }
 
   @usableFromInline
-  nonisolated(nonsending) func stageWaiting(_ payload: [UInt8], level: DeliveryLevel, isTagged: Bool) async throws {
+  nonisolated(nonsending) func stageWaiting(_ payload: [UInt8], level: DeliveryLevel, isTagged: Bool)
+    async throws
+  {
     while try !stage(payload, level: level, isTagged: isTagged) {
       await outbox.waitForRoom()
       try Task.checkCancellation()

@@ -137,6 +137,13 @@ extension NodeClient {
     report()
   }
 
+  /// Ends an attempt to join; does nothing when it has succeeded.
+  func giveUpJoining() {
+    guard driver.node.lifecycle == .joining else { return }
+    driver.leave()
+    report()
+  }
+
   /// Leaves after everything staged was sent; the continuation learns when.
   func leave(_ continuation: CheckedContinuation<Lifecycle, Never>) {
     hasLeft = true

@@ -1,15 +1,15 @@
 // The core on a transport: the part that both forms of the API share.
 //
-// Receive what arrived, advance to the present, send until nothing is left: the driver does these steps when it
-// is told to, and reads the clock once for each. It knows nothing about gossip.
+// Receive what arrived, advance to the present, send until nothing is left: the driver does these steps when
+// it is told to, and reads the clock once for each. It knows nothing about gossip.
 
 import GrapevineCore
 import GrapevineTransport
 
 /// Steps a core over a transport.
 ///
-/// One thread at a time uses it, and nothing it calls comes back to it, so runtime exclusivity checks, a tenth of the
-/// way of a lone message, would find nothing.
+/// One thread at a time uses it, and nothing it calls comes back to it, so runtime exclusivity checks, a
+/// tenth of the way of a lone message, would find nothing.
 final class NodeDriver {
   let transport: any DatagramTransport
   @exclusivity(unchecked) private(set) var node: Node

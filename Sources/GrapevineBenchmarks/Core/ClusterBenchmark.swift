@@ -14,7 +14,8 @@ enum ClusterBenchmark {
     for _ in 0..<3 {
       lines.append(
         try Child.lastLine(
-          command, ["demo", "--nodes", "\(nodes)", "--messages", "100", "--loss", "\(loss)", "--json"], seconds: 180))
+          command, ["demo", "--nodes", "\(nodes)", "--messages", "100", "--loss", "\(loss)", "--json"],
+          seconds: 180))
     }
     func values(_ name: String) -> [Double] { lines.map { Fields.number(name, in: $0) ?? .nan } }
     let name = "core.cluster\(nodes)" + (loss > 0 ? "loss\(Int(loss * 100))" : "")

@@ -22,7 +22,9 @@ enum CodecBenchmark {
         "core.path.lone", try (0..<5).map { _ in try lone() }, "ns",
         note: "one message in a datagram of its own, both nodes stepped as by a driver"))
     report.add(
-      Row("core.path.allocations", paths.map(\.allocations), "per datagram", reach: .atMost(0), note: "core alone"))
+      Row(
+        "core.path.allocations", paths.map(\.allocations), "per datagram", reach: .atMost(0),
+        note: "core alone"))
     report.add(
       Row(
         "core.overhead.own", [Double(overhead(forwarded: false))], "bytes", reach: .atMost(20),
@@ -72,7 +74,8 @@ enum CodecBenchmark {
     return (Double(elapsed) / Double(count), allocations)
   }
 
-  /// One message alone, there and acknowledged in time: what the core adds to a message that is not part of a flood.
+  /// One message alone, there and acknowledged in time: what the core adds to a message that is not part of
+  /// a flood.
   private static func lone() throws -> Double {
     let pair = try CorePair()
     let payload = [UInt8](repeating: 7, count: 64)

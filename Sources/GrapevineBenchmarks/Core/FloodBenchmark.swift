@@ -19,13 +19,16 @@ enum FloodBenchmark {
       throw BenchmarkError("the receiving process did not start")
     }
     let sender = try Child(System.executable, ["role-flood-send", address] + setup.words)
-    guard let got = receiver.line(after: "received ", seconds: 120), let gave = sender.line(after: "sent ", seconds: 30)
+    guard let got = receiver.line(after: "received ", seconds: 120),
+      let gave = sender.line(after: "sent ", seconds: 30)
     else { throw BenchmarkError("a flood did not end") }
     receiver.wait()
     sender.wait()
     let received = "received " + got
-    guard let count = Fields.number("received", in: received), let elapsed = Fields.number("elapsed", in: received),
-      let datagrams = Fields.number("datagrams", in: received), let intact = Fields.number("intact", in: received),
+    guard let count = Fields.number("received", in: received),
+      let elapsed = Fields.number("elapsed", in: received),
+      let datagrams = Fields.number("datagrams", in: received),
+      let intact = Fields.number("intact", in: received),
       let duplicates = Fields.number("duplicates", in: received),
       let steady = Fields.number("steadyDatagrams", in: received),
       let allocations = Fields.number("allocations", in: received),
@@ -45,7 +48,9 @@ enum FloodBenchmark {
     }
     let line = try Child.lastLine(
       folder + "flood", ["--size", "\(size)", "--seconds", "1"] + (segments ? ["--segment"] : []))
-    guard let rate = Fields.number("datagramsPerSecond", in: line) else { throw BenchmarkError("flood: \(line)") }
+    guard let rate = Fields.number("datagramsPerSecond", in: line) else {
+      throw BenchmarkError("flood: \(line)")
+    }
     return rate
   }
 
@@ -64,22 +69,31 @@ enum FloodBenchmark {
     for _ in 0..<5 {
       ours.append(try run(FloodSetup(count: count, size: size)))
       floors.append(try floor(size: 1_200, segments: true))
-      if size == 64 { pool.append(try run(FloodSetup(count: count, size: size, onLoop: false)).messagesPerSecond) }
+      if size == 64 {
+        pool.append(try run(FloodSetup(count: count, size: size, onLoop: false)).messagesPerSecond)
+      }
     }
     let name = "core.flood\(size)"
     report.add(
       Row(
         "\(name).messages", ours.map(\.messagesPerSecond), "messages/s",
-        reach: size == 64 ? .atLeast(5_000_000) : .none, note: "through the public sequence, on the node's executor"))
+        reach: size == 64 ? .atLeast(5_000_000) : .none,
+        note: "through the public sequence, on the node's executor"))
     if size == 64 {
-      report.add(Row("\(name).messagesOnPool", pool, "messages/s", note: "the same, tasks on the global pool"))
       report.add(
-        Row("\(name).senderTime", ours.map(\.senderNanoseconds), "ns/message", note: "CPU of the process, kernel included"))
+        Row("\(name).messagesOnPool", pool, "messages/s", note: "the same, tasks on the global pool"))
       report.add(
-        Row("\(name).receiverTime", ours.map(\.receiverNanoseconds), "ns/message", note: "CPU of the process, kernel included"))
+        Row(
+          "\(name).senderTime", ours.map(\.senderNanoseconds), "ns/message",
+          note: "CPU of the process, kernel included"))
+      report.add(
+        Row(
+          "\(name).receiverTime", ours.map(\.receiverNanoseconds), "ns/message",
+          note: "CPU of the process, kernel included"))
     }
     report.add(Row("\(name).datagrams", ours.map(\.datagramsPerSecond), "datagrams/s"))
-    report.add(Row("\(name).floor", floors, "datagrams/s", note: "C loop, 1,200 bytes, the same segment offload"))
+    report.add(
+      Row("\(name).floor", floors, "datagrams/s", note: "C loop, 1,200 bytes, the same segment offload"))
     report.add(
       Row(
         "\(name).ofFloor", zip(ours, floors).map { $0.datagramsPerSecond / $1 }, "of the C loop",

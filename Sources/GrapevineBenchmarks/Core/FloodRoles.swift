@@ -1,4 +1,5 @@
-// The two ends of a flood: one process broadcasts as fast as it is let, the other counts what it is delivered.
+// The two ends of a flood: one process broadcasts as fast as it is let, the other counts what it is
+// delivered.
 
 import CAllocations
 import Grapevine
@@ -17,7 +18,10 @@ struct FloodSetup {
   var onLoop: Bool
 
   var words: [String] {
-    ["\(count)", "\(size)", packing ? "packed" : "single", segments ? "trains" : "plain", onLoop ? "loop" : "pool"]
+    [
+      "\(count)", "\(size)", packing ? "packed" : "single", segments ? "trains" : "plain",
+      onLoop ? "loop" : "pool",
+    ]
   }
 
   init(count: Int, size: Int, packing: Bool = true, segments: Bool = true, onLoop: Bool = true) {
@@ -48,7 +52,8 @@ struct FloodSetup {
 }
 
 enum FloodRoles {
-  /// Founds a cluster, prints its address, takes all messages through the public sequence, prints what it saw.
+  /// Founds a cluster, prints its address, takes all messages through the public sequence, prints what it
+  /// saw.
   static func receive(_ setup: FloodSetup) async throws {
     let node = try await setup.node()
     try await node.join()

@@ -24,14 +24,17 @@ enum MemoryBenchmark {
       agent.end()
     }
     report.add(
-      Row("core.memory.agent", resident, "MiB", reach: .atMost(8), note: "resident, idle agent of one, a second old"))
+      Row(
+        "core.memory.agent", resident, "MiB", reach: .atMost(8),
+        note: "resident, idle agent of one, a second old"))
     if let size = strippedSize(command) {
       report.add(Row("core.size.command", [size / 1_048_576], "MiB", note: "grapevine, stripped"))
     }
     let further = try Child.lastLine(System.executable, ["role-many"])
     report.add(
       Row(
-        "core.memory.furtherNode", [Fields.number("furtherKiB", in: further) ?? .nan], "KiB", reach: .atMost(256),
+        "core.memory.furtherNode", [Fields.number("furtherKiB", in: further) ?? .nan], "KiB",
+        reach: .atMost(256),
         note: "resident, each of 64 more nodes in one process, all joined, after a message from each"))
     report.add(
       Row(

@@ -11,7 +11,8 @@ enum RoundTripBenchmark {
     var allocations: [Double] = []
     for _ in 0..<7 {
       let line = try exchange("role-echo", "role-ping")
-      guard let median = Fields.number("median", in: line), let count = Fields.number("allocations", in: line),
+      guard let median = Fields.number("median", in: line),
+        let count = Fields.number("allocations", in: line),
         let datagrams = Fields.number("datagrams", in: line)
       else { throw BenchmarkError("the ping printed \(line)") }
       driven.append(median)
@@ -50,7 +51,9 @@ enum RoundTripBenchmark {
     }
     let line = try Child.lastLine(
       folder + "pingpong", ["--size", "\(RoundTripRoles.size)", "--rounds", "\(rounds)", "--wait", "epoll"])
-    guard let median = Fields.number("medianNanoseconds", in: line) else { throw BenchmarkError("pingpong: \(line)") }
+    guard let median = Fields.number("medianNanoseconds", in: line) else {
+      throw BenchmarkError("pingpong: \(line)")
+    }
     return median
   }
 }

@@ -68,7 +68,8 @@ enum RoundTripRoles {
     drive(node, Waiter(node.fileDescriptor)) { hadNeighbour && node.neighbourCount == 0 }
   }
 
-  /// Sends a message, waits for its answer, and so on; prints the round trips and what was allocated meanwhile.
+  /// Sends a message, waits for its answer, and so on; prints the round trips and what was allocated
+  /// meanwhile.
   static func ping(_ address: String, rounds: Int) throws {
     let node = try DrivenNode(bind: "127.0.0.1:0")
     let waiter = Waiter(node.fileDescriptor)
@@ -81,7 +82,9 @@ enum RoundTripRoles {
     times.reserveCapacity(rounds)
     var steady = (allocations: UInt64(0), datagrams: UInt64(0))
     for round in 0..<rounds + 1_000 {
-      if round == 1_000 { steady = (ca_allocations(), node.counters.datagramsSent + node.counters.datagramsReceived) }
+      if round == 1_000 {
+        steady = (ca_allocations(), node.counters.datagramsSent + node.counters.datagramsReceived)
+      }
       let start = MonotonicClock.now()
       try payload.withUnsafeBytes { _ = try node.broadcast($0) }
       node.send()
@@ -126,7 +129,9 @@ enum RoundTripRoles {
         if round >= 1_000 { times.append(MonotonicClock.now().since(start)) }
       }
       times.sort()
-      System.print("median \(times[times.count / 2]) p10 \(times[times.count / 10]) p99 \(times[times.count * 99 / 100])")
+      System.print(
+        "median \(times[times.count / 2]) p10 \(times[times.count / 10]) p99 \(times[times.count * 99 / 100])"
+      )
       try await node.broadcast([0])
     }
     await node.leave()

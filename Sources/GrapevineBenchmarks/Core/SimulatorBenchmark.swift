@@ -19,7 +19,9 @@ enum SimulatorBenchmark {
         guard outcome.holds else { throw BenchmarkError("a promise broke: \(scenario.replayCommand)") }
       }
       report.add(
-        Row("core.simulator\(nodes).events", rates, "events/s", note: "30 % loss, crashes, partitions, checked"))
+        Row(
+          "core.simulator\(nodes).events", rates, "events/s", note: "30 % loss, crashes, partitions, checked")
+      )
     }
   }
 }

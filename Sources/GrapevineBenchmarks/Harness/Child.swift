@@ -18,7 +18,9 @@ final class Child {
   init(_ path: String, _ arguments: [String]) throws {
     var toChild: [Int32] = [0, 0]
     var fromChild: [Int32] = [0, 0]
-    guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else { throw BenchmarkError("no pipe: too many open files") }
+    guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
+      throw BenchmarkError("no pipe: too many open files")
+    }
     for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
@@ -93,7 +95,9 @@ final class Child {
     var last: String?
     while let line = child.line(seconds: seconds) { last = line }
     child.wait()
-    guard let last else { throw BenchmarkError("\(path) \(arguments.joined(separator: " ")) printed nothing") }
+    guard let last else {
+      throw BenchmarkError("\(path) \(arguments.joined(separator: " ")) printed nothing")
+    }
     return last
   }
 }

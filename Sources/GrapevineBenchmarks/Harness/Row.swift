@@ -52,7 +52,8 @@ struct Row {
   /// The row as one JSON object; `reach` and `holds` are null where nothing is to be reached.
   var json: String {
     let hasReach = if case .none = reach { false } else { true }
-    return "{\"id\":\"\(id)\",\"value\":\(Self.number(value)),\"unit\":\"\(unit)\",\"low\":\(Self.number(low)),"
+    return
+      "{\"id\":\"\(id)\",\"value\":\(Self.number(value)),\"unit\":\"\(unit)\",\"low\":\(Self.number(low)),"
       + "\"high\":\(Self.number(high)),\"reach\":\(hasReach ? "\"\(reachText)\"" : "null"),"
       + "\"holds\":\(hasReach ? String(holds) : "null"),\"note\":\"\(note)\"}"
   }
@@ -97,7 +98,8 @@ struct Report {
     let verdict = if case .none = row.reach { " " } else { row.holds ? "yes" : "NO" }
     System.print(
       "  " + pad(row.id, 34) + pad(Row.text(row.value) + " " + row.unit, 24)
-        + pad("[\(Row.text(row.low)) .. \(Row.text(row.high))]", 28) + pad(row.reachText, 14) + pad(verdict, 5)
+        + pad("[\(Row.text(row.low)) .. \(Row.text(row.high))]", 28) + pad(row.reachText, 14)
+        + pad(verdict, 5)
         + row.note)
   }
 

@@ -54,8 +54,12 @@ enum System {
   static func residentKiB(of process: pid_t) -> (all: Double, anonymous: Double)? {
     guard let status = contents(of: "/proc/\(process)/status") else { return nil }
     func field(_ name: String) -> Double? {
-      guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") }) else { return nil }
-      return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Double(String($0)) }
+      guard let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name + ":") }) else {
+        return nil
+      }
+      return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap {
+        Double(String($0))
+      }
     }
     guard let all = field("VmRSS"), let anonymous = field("RssAnon") else { return nil }
     return (all, anonymous)
@@ -85,7 +89,9 @@ enum System {
 
   /// The plain C programs, built by `make -C Benchmarks/floor`.
   static var floorFolder: String? {
-    for folder in ["out/floor/", executableFolder + "../../out/floor/", executableFolder + "../../../out/floor/"]
+    for folder in [
+      "out/floor/", executableFolder + "../../out/floor/", executableFolder + "../../../out/floor/",
+    ]
     where access(folder + "flood", X_OK) == 0 {
       return folder
     }

@@ -1,8 +1,8 @@
 // A running agent: a node, what goes into it and what comes out.
 //
-// Everything here runs on one thread, the console's, which may block in `write` as long as the reader of the output
-// likes: then messages are no longer taken from the node, and its back-pressure does the rest. Standard input is
-// read on another thread, which may block as well. The node's own thread never does.
+// Everything here runs on one thread, the console's, which may block in `write` as long as the reader of the
+// output likes: then messages are no longer taken from the node, and its back-pressure does the rest.
+// Standard input is read on another thread, which may block as well. The node's own thread never does.
 
 import Grapevine
 import GrapevineCore
@@ -43,7 +43,8 @@ actor Agent {
       self.node = node
       write { [isJSON = options.isJSON] in Report.listening(node, isJSON, &$0) }
       let events = await node.events()
-      // The preference keeps the tasks on this thread where they wait: no pool of threads is started for them.
+      // The preference keeps the tasks on this thread where they wait: no pool of threads is started for
+      // them.
       readers = [
         Task(executorPreference: loop) { await self.printEvents(events) },
         Task(executorPreference: loop) { await self.printMessages(node.messages) },

@@ -2,7 +2,8 @@
 
 /// The options of one call; what was not given has its default.
 ///
-/// Asking for an option that is not in the table, or as another kind than it is there, is a bug of the command.
+/// Asking for an option that is not in the table, or as another kind than it is there, is a bug of the
+/// command.
 struct Arguments {
   private let options: [Option]
   private var values: [String: [String]] = [:]

@@ -22,7 +22,8 @@ final class ChildProcess {
   private var incoming: [UInt8] = []
   private var outgoing: [UInt8] = []
 
-  /// Bytes of one line, and bytes waiting to be written, at most. Chosen here: an agent's longest line has 8 KiB.
+  /// Bytes of one line, and bytes waiting to be written, at most. Chosen here: an agent's longest line has 8
+  /// KiB.
   private static let bufferLimit = 64 << 10
 
   /// Starts `path`; its other descriptors are standard error and nothing else.

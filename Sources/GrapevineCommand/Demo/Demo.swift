@@ -1,7 +1,7 @@
 // A demo from start to end: start agents, wait until they are connected, broadcast, wait, have them leave.
 //
-// One thread does it all around `poll`. Signals are blocked and asked after in every turn. If this process is killed,
-// the agents see their standard input end and leave.
+// One thread does it all around `poll`. Signals are blocked and asked after in every turn. If this process
+// is killed, the agents see their standard input end and leave.
 
 import GrapevineCore
 import GrapevineTransport
@@ -35,7 +35,8 @@ final class Demo {
   private var descriptors: [pollfd] = []
   private var progress = DemoProgress()
 
-  /// Time for agents to leave before they are killed. Chosen here: the core's limit of 2 s, and a busy machine.
+  /// Time for agents to leave before they are killed. Chosen here: the core's limit of 2 s, and a busy
+  /// machine.
   private static let leaveSeconds = 5.0
   /// Time in which a message that arrives twice would do so. Chosen here: several repair round trips.
   private static let settleSeconds = 0.3

@@ -1,7 +1,7 @@
 // Which message arrived where, and when.
 //
-// Every message carries its number and a filler that follows from it, so that a delivery can be checked without
-// trusting the agents' sequence numbers.
+// Every message carries its number and a filler that follows from it, so that a delivery can be checked
+// without trusting the agents' sequence numbers.
 
 /// What agents have reported.
 struct DemoLedger {
@@ -63,8 +63,8 @@ struct DemoLedger {
     if node != excluded { delivered += 1 }
   }
 
-  /// Milliseconds from the origin's taking a message to its delivery at a share of the nodes, for every message that
-  /// got so far.
+  /// Milliseconds from the origin's taking a message to its delivery at a share of the nodes, for every
+  /// message that got so far.
   func millisecondsTo(share: Double) -> [Double] {
     (0..<messages).compactMap { message in
       let row = message * nodes..<(message + 1) * nodes

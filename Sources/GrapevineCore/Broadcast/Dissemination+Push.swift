@@ -17,8 +17,8 @@ extension Dissemination {
 
   private enum PushVerdict { case wanted, unwanted, blocked }
 
-  /// Whether an entry is to go out on a link: not when its other end has it, not yet when it lies beyond the window
-  /// that the other end can take.
+  /// Whether an entry is to go out on a link: not when its other end has it, not yet when it lies beyond the
+  /// window that the other end can take.
   @inline(__always)
   private func judgePush(_ entry: MessageLog.Entry, on slot: Int) -> PushVerdict {
     guard entry.targets & 1 << UInt32(slot) != 0 else { return .unwanted }
@@ -96,7 +96,8 @@ extension Dissemination {
       let position = slot * Self.repairsPerLink + Int(states[slot].repairFirst)
       let repair = repairs[position]
       looked += 1
-      if let index = log.find(stream: Int(repair.stream), sequence: repair.next), !isPending(index, on: slot) {
+      if let index = log.find(stream: Int(repair.stream), sequence: repair.next), !isPending(index, on: slot)
+      {
         guard writeSingle(index, to: &writer) else { break }
         written += 1
       }

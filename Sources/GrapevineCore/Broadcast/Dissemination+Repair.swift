@@ -55,7 +55,8 @@ extension Dissemination {
     return (Int(entry.stream), entry.sequence)
   }
 
-  /// - Parameter pending: What is still to be pushed from this number on is not announced: the other end would ask for
+  /// - Parameter pending: What is still to be pushed from this number on is not announced: the other end
+  /// would ask for
   ///   what is on its way.
   private func writeEntry(_ place: Int, below pending: UInt64?, to writer: inout Writer) {
     let stream = streams[place]
@@ -141,8 +142,10 @@ extension Dissemination {
 
   /// Decides, for every stream with something missing whose time has come, whom to ask or what to give up.
   ///
-  /// - Parameter isNewcomer: Whether what was forgotten everywhere was sent before this node joined, and is no loss.
-  mutating func advance(isNewcomer: Bool, now: Instant, counters: inout Counters, into effects: inout Effects) {
+  /// - Parameter isNewcomer: Whether what was forgotten everywhere was sent before this node joined, and is
+  /// no loss.
+  mutating func advance(isNewcomer: Bool, now: Instant, counters: inout Counters, into effects: inout Effects)
+  {
     guard now >= repairAt else { return }
     repairAt = .never
     var position = 0
@@ -172,8 +175,8 @@ extension Dissemination {
     var holders: UInt32 = 0
     /// Those that hold later ones only: they may lack it as well, or what they told of it is old.
     var hopefuls: UInt32 = 0
-    /// How many held it and have forgotten it, those of them that have later ones which are missing here, and the
-    /// lowest number that any of them still has.
+    /// How many held it and have forgotten it, those of them that have later ones which are missing here,
+    /// and the lowest number that any of them still has.
     var forgetful = 0
     var others: UInt32 = 0
     var lowest = UInt64.max
@@ -264,7 +267,8 @@ extension Dissemination {
     guard isNewcomer || now >= streams[place].unsuppliedSince + gapPatience else { return }
     let first = streams[place].floor &+ 1
     let held = windows.nextRange(
-      held: true, after: streams[place].floor, through: streams[place].knownHigh, in: streams[place], at: place)
+      held: true, after: streams[place].floor, through: streams[place].knownHigh, in: streams[place],
+      at: place)
     let resume = min(held?.first ?? .max, supply.lowest)
     guard resume != .max else { return }
     let last = min(resume &- 1, streams[place].knownHigh)

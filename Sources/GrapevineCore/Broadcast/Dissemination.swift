@@ -2,8 +2,9 @@
 //
 // A message that is new here goes into the log, to the application, and eagerly on to some neighbours: rumour
 // mongering (Demers et al., PODC 1987 §1.4) over the view. Neighbours tell each other in digests what they
-// hold; whoever lacks something asks one of those who have it: anti-entropy (same paper, §1.3). A message stays in the
-// log until every neighbour has it, so that a slow or lossy link slows its senders and loses nothing.
+// hold; whoever lacks something asks one of those who have it: anti-entropy (same paper, §1.3). A message
+// stays in the log until every neighbour has it, so that a slow or lossy link slows its senders and loses
+// nothing.
 
 /// What the dissemination knows of one link.
 struct LinkState: BitwiseCopyable {
@@ -138,7 +139,9 @@ extension Dissemination {
       dirty[slot * wordsPerLink + word] = 0
       unsettled[slot * wordsPerLink + word] = 0
     }
-    for place in 0..<used where streams[place].floor > 0 || streams[place].ahead > 0 { markDirty(place, on: slot) }
+    for place in 0..<used where streams[place].floor > 0 || streams[place].ahead > 0 {
+      markDirty(place, on: slot)
+    }
   }
 
   /// A link went down: what was asked of it is asked of another.

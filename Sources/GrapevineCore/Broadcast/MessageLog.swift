@@ -1,7 +1,7 @@
 // The recent messages of all streams, in the order in which they arrived.
 //
-// One log serves two purposes. It is the outbox: each link walks it at its own pace and pushes what it has not
-// pushed yet. And it is the memory that repairs are served from. Nothing is copied between the two.
+// One log serves two purposes. It is the outbox: each link walks it at its own pace and pushes what it has
+// not pushed yet. And it is the memory that repairs are served from. Nothing is copied between the two.
 
 /// A bounded log of messages: a ring of entries and a ring of payload bytes.
 struct MessageLog: ~Copyable {
@@ -53,8 +53,8 @@ struct MessageLog: ~Copyable {
     @inline(__always) nonmutating _modify { yield &entries[Int(truncatingIfNeeded: index & mask)] }
   }
 
-  /// Neighbouring messages and streams share pages: a hash that scattered them would make every page of the table
-  /// resident with the first few messages.
+  /// Neighbouring messages and streams share pages: a hash that scattered them would make every page of the
+  /// table resident with the first few messages.
   @inline(__always)
   private func bucket(_ stream: UInt32, _ sequence: UInt64) -> Int {
     Int(truncatingIfNeeded: (sequence &+ UInt64(stream) &* 31) & mask)

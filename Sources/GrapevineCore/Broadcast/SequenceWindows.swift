@@ -1,8 +1,8 @@
 // Exactly once, in bounded memory.
 //
-// Of a reliable stream a node keeps the number up to which nothing is missing, the floor, and one bit for each
-// of the next numbers. What lies further ahead than that is not taken yet. Of a best-effort stream it keeps the
-// highest number and one bit for each of the last ones; older ones are taken for duplicates.
+// Of a reliable stream a node keeps the number up to which nothing is missing, the floor, and one bit for
+// each of the next numbers. What lies further ahead than that is not taken yet. Of a best-effort stream it
+// keeps the highest number and one bit for each of the last ones; older ones are taken for duplicates.
 
 /// The bits of all streams: one window of `width` numbers each.
 struct SequenceWindows: ~Copyable {

@@ -1,9 +1,9 @@
 // One neighbour, or one that may become it: the state of a link and its flow control.
 //
-// Frames on a link are numbered. The receiver says now and then which number is the highest it saw and how many
-// frames it saw in all; from these two the sender knows what is still under way and how much was lost, and
-// keeps no more frames under way than the receiver's buffer and the path take. Nothing is retransmitted here:
-// what a member lacks, it learns from digests and asks for.
+// Frames on a link are numbered. The receiver says now and then which number is the highest it saw and how
+// many frames it saw in all; from these two the sender knows what is still under way and how much was lost,
+// and keeps no more frames under way than the receiver's buffer and the path take. Nothing is retransmitted
+// here: what a member lacks, it learns from digests and asks for.
 
 /// The state of one link slot; all zero when free.
 struct Link: BitwiseCopyable {

@@ -4,8 +4,8 @@ extension PartialView {
   /// The lifetime of a cookie: it is honoured for one to two of these.
   private static var cookiePeriod: Nanoseconds { 16_000_000_000 }
 
-  /// The time between two neighbours given up for newcomers: who comes with many addresses displaces few. Others
-  /// are told of members with room. Chosen here.
+  /// The time between two neighbours given up for newcomers: who comes with many addresses displaces few.
+  /// Others are told of members with room. Chosen here.
   private static var displacementPause: Nanoseconds { 250_000_000 }
 
   private func cookie(for endpoint: Endpoint, peer: UInt64, nonce: UInt64, period: UInt64) -> UInt64 {

@@ -47,8 +47,8 @@ extension PartialView {
     return min(deadline, min(nextShuffle, nextExplore))
   }
 
-  /// When something must be sent on an established link to show that this end lives: after an interval without
-  /// anything sent, and four times as often once the other end has fallen silent, to find out soon.
+  /// When something must be sent on an established link to show that this end lives: after an interval
+  /// without anything sent, and four times as often once the other end has fallen silent, to find out soon.
   @inline(__always)
   func keepaliveAt(_ slot: Int) -> Instant {
     let usual = links[slot].lastSent + keepalive
@@ -134,14 +134,17 @@ extension PartialView {
   }
 
   private var wantsNeighbour: Bool {
-    guard links.occupied.nonzeroBitCount < configuration.viewTarget, pendingCount < links.count - configuration.viewCapacity else {
+    guard links.occupied.nonzeroBitCount < configuration.viewTarget,
+      pendingCount < links.count - configuration.viewCapacity
+    else {
       return false
     }
     return passive.count > 0 || lost.count > 0 && up == 0 || contacts.contains { slot(of: $0) == nil }
   }
 
-  /// Begins one handshake: with a remembered member, else with a contact, without any neighbour also with a lost
-  /// member. Contacts are asked even by those with some neighbours: these may all be as lost as they are.
+  /// Begins one handshake: with a remembered member, else with a contact, without any neighbour also with a
+  /// lost member. Contacts are asked even by those with some neighbours: these may all be as lost as they
+  /// are.
   private mutating func connectOne(now: Instant) {
     nextConnect = now + jittered(20_000_000)
     if let peer = passive.pick(now: now, using: &generator) {

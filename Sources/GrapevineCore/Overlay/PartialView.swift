@@ -1,13 +1,13 @@
 // Whom a node talks to: a bounded view of the cluster.
 //
 // A node keeps a handful of neighbours, with whom it has symmetric links, and remembers some more members by
-// address. Any member takes a newcomer in: one that has room, or is the newcomer's only hope, accepts; one that
-// is full refuses and names others. When a neighbour is lost, a remembered member takes its place. Now and then
-// neighbours exchange samples of whom they know, and members that were lost are tried again, so that the halves
-// of a cluster find each other after a partition.
+// address. Any member takes a newcomer in: one that has room, or is the newcomer's only hope, accepts; one
+// that is full refuses and names others. When a neighbour is lost, a remembered member takes its place. Now
+// and then neighbours exchange samples of whom they know, and members that were lost are tried again, so
+// that the halves of a cluster find each other after a partition.
 //
-// The two views and the urgent request follow HyParView (Leitão, Pereira, Rodrigues, DSN 2007 §4). Differs: no
-// random walks, samples of the accepting member take their place; links are watched by keepalives, because
+// The two views and the urgent request follow HyParView (Leitão, Pereira, Rodrigues, DSN 2007 §4). Differs:
+// no random walks, samples of the accepting member take their place; links are watched by keepalives, because
 // datagrams have no connection that breaks.
 
 /// The neighbours of a node and how it comes by them.
@@ -59,8 +59,8 @@ struct PartialView: ~Copyable {
     contactBackoff = configuration.handshakeTimeout.asNanoseconds
   }
 
-  /// The checksum key of open frames: all nodes of a cluster's name compute the same, whatever their version, or they
-  /// could not tell each other that their versions differ.
+  /// The checksum key of open frames: all nodes of a cluster's name compute the same, whatever their
+  /// version, or they could not tell each other that their versions differ.
   static func openKey(clusterName: String) -> UInt64 {
     var hash = SipHash(key: SecretKey(first: 0x6772_6170_6576_696e, second: 1))
     for byte in clusterName.utf8 { hash.add(UInt64(byte)) }

@@ -53,8 +53,8 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
 
 /// Memory that is zero and costs nothing until it is written.
 private enum ZeroedMemory {
-  /// From here on, memory comes from the system in pages. Smaller pieces come from the C allocator, which also
-  /// hands out large ones that were used before, cleared by writing, and so resident as a whole.
+  /// From here on, memory comes from the system in pages. Smaller pieces come from the C allocator, which
+  /// also hands out large ones that were used before, cleared by writing, and so resident as a whole.
   private static var pagesFrom: Int { 16 << 10 }
 
   static func allocate(bytes: Int) -> UnsafeMutableRawPointer {

@@ -73,7 +73,9 @@ struct SecretKey: BitwiseCopyable, Sendable {
 /// Folded 64 x 64 bit multiplications, 32 bytes a step in two lanes. It finds damage, and it keeps out those
 /// who do not know the key of a link, which no observer off the path does. It is not authentication.
 func checksum(_ bytes: UnsafeRawBufferPointer, key: UInt64) -> UInt32 {
-  guard let base = bytes.baseAddress else { return UInt32(truncatingIfNeeded: fold(key, 0x9e37_79b9_7f4a_7c15)) }
+  guard let base = bytes.baseAddress else {
+    return UInt32(truncatingIfNeeded: fold(key, 0x9e37_79b9_7f4a_7c15))
+  }
   var left = key ^ 0xa076_1d64_78bd_642f
   var right = key ^ 0xe703_7ed1_a0b4_28db
   var offset = 0

@@ -16,6 +16,7 @@ public struct Instant: Comparable, Hashable, Sendable, BitwiseCopyable {
   /// Later than every instant that a driver can reach: the deadline of something that is not scheduled.
   public static let never = Instant(nanoseconds: .max)
 
+  /// Whether `left` comes before `right`.
   public static func < (left: Instant, right: Instant) -> Bool { left.nanoseconds < right.nanoseconds }
 
   /// Returns the instant `duration` later; stops at `never` instead of overflowing.

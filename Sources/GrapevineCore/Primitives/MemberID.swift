@@ -12,6 +12,7 @@ public struct MemberID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomS
     self.value = value == 0 ? 1 : value
   }
 
+  /// An order without meaning, the same everywhere.
   public static func < (left: MemberID, right: MemberID) -> Bool { left.value < right.value }
 
   /// Sixteen hexadecimal digits.
@@ -23,8 +24,8 @@ public struct MemberID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomS
 
 /// What the cluster promises for a message.
 public enum DeliveryLevel: UInt8, Sendable, CaseIterable, BitwiseCopyable {
-  /// Every member that is connected to the origin by some path for long enough delivers it exactly once, in no
-  /// particular order, while the message is within the repair horizon; a gap beyond it is an event.
+  /// Every member that is connected to the origin by some path for long enough delivers it exactly once, in
+  /// no particular order, while the message is within the repair horizon; a gap beyond it is an event.
   case reliable = 0
   /// At most once, no order: pushed eagerly, never repaired.
   case bestEffort = 1

@@ -4,8 +4,8 @@
 //   REQUEST  origin(8)  first(v)  ranges(v) x [skip(v) length(v)]
 //
 // Up to `floor` the stream is complete; of that, the last `available` are still in the log. Each range is a
-// number of messages lacking and then a number of messages held (DIGEST) or asked for (REQUEST). Only reliable
-// streams appear.
+// number of messages lacking and then a number of messages held (DIGEST) or asked for (REQUEST). Only
+// reliable streams appear.
 
 /// The fixed part of a stream's entry in a digest.
 struct DigestEntry: Equatable {

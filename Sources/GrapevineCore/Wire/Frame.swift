@@ -4,8 +4,9 @@
 //   link frame   'g'  checksum(4)  number(2)  messages, until the datagram ends
 //
 // The checksum covers everything behind it. On an open frame its key follows from the cluster's name, so that
-// clusters do not mix by accident; on a link frame its key was agreed in the handshake, per direction, so that
-// whoever cannot receive at a member's address cannot speak for it. The number counts the frames of a link.
+// clusters do not mix by accident; on a link frame its key was agreed in the handshake, per direction, so
+// that whoever cannot receive at a member's address cannot speak for it. The number counts the frames of a
+// link.
 
 /// What a frame begins with, and the layout of its header.
 enum Frame {

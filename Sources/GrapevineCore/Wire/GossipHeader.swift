@@ -45,7 +45,7 @@ struct GossipHeader: Equatable {
     self.count = count
   }
 
-  /// Writes the header; `count` is written in one byte when `reservesCount`, to be filled in later.
+  /// Writes the header; the count only when it is more than 1.
   func write(to writer: inout Writer) {
     var kind = MessageKind.gossip | (hops & 0x0f)
     if level == .bestEffort { kind |= 0x40 }

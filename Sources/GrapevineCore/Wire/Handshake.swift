@@ -6,9 +6,9 @@
 //   ACCEPT     nonce(8)  sender(8)  window(v)  records
 //   REFUSE     nonce(8)  sender(8)  reason(1)  records
 //
-// A HELLO leaves no state behind and its answer is hardly larger than it is, so a forged source gains nothing.
-// The cookie is a keyed hash over the asker's address, id and nonce: who returns it receives at that address.
-// Both ends derive the link's keys from nonce and cookie.
+// A HELLO leaves no state behind and its answer is hardly larger than it is, so a forged source gains
+// nothing. The cookie is a keyed hash over the asker's address, id and nonce: who returns it receives at
+// that address. Both ends derive the link's keys from nonce and cookie.
 
 /// HELLO: who is there?
 struct Hello: Equatable {

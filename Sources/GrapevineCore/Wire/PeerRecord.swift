@@ -9,7 +9,8 @@ struct PeerRecord: BitwiseCopyable, Equatable {
 
   /// The greatest number of bytes a record takes.
   static let lengthLimit = 8 + 1 + 16 + 2
-  /// Records in one message; more are not read. Chosen here: fits any datagram, fills a passive view in rounds.
+  /// Records in one message; more are not read. Chosen here: fits any datagram, fills a passive view in
+  /// rounds.
   static let countLimit = 8
 
   init(id: UInt64, endpoint: Endpoint) {

@@ -79,7 +79,8 @@ struct RepairTests {
     return configuration
   }
 
-  /// Broadcasts `count` messages while datagrams from `sender` to `deaf` are lost, with time to forget the first.
+  /// Broadcasts `count` messages while datagrams from `sender` to `deaf` are lost, with time to forget the
+  /// first.
   private func broadcastUnheard(_ count: Int, from sender: Member, by deaf: Member, in world: World) throws {
     world.isLost = { $0.source == sender.endpoint && $0.destination == deaf.endpoint && $0.carriesGossip }
     for number in 1...count {

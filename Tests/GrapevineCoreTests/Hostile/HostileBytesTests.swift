@@ -97,7 +97,8 @@ struct HostileBytesTests {
     try pair.expectHonestTraffic()
   }
 
-  /// What two members sent each other while they joined and talked under loss, with the time of each datagram.
+  /// What two members sent each other while they joined and talked under loss, with the time of each
+  /// datagram.
   private func captured() throws -> [Packet] {
     let pair = try HonestPair(count: 3)
     var generator = Generator(seed: 8)
