@@ -41,17 +41,19 @@ enum FloodBenchmark {
       receiverNanoseconds: receiverCPU / count)
   }
 
-  /// Datagrams a second of the plain C loop.
-  static func floor(size: Int, segments: Bool) throws -> Double {
+  /// The plain C loop: datagrams a second, and processor time of both its ends for one of them.
+  static func floor(size: Int, segments: Bool) throws -> (rate: Double, nanoseconds: Double) {
     guard let folder = System.floorFolder else {
       throw BenchmarkError("the C programs are missing: build them with `make -C Benchmarks/floor`")
     }
     let line = try Child.lastLine(
       folder + "flood", ["--size", "\(size)", "--seconds", "1"] + (segments ? ["--segment"] : []))
-    guard let rate = Fields.number("datagramsPerSecond", in: line) else {
-      throw BenchmarkError("flood: \(line)")
-    }
-    return rate
+    guard let rate = Fields.number("datagramsPerSecond", in: line),
+      let seconds = Fields.number("seconds", in: line),
+      let sender = Fields.number("cpuSecondsSender", in: line),
+      let receiver = Fields.number("cpuSecondsReceiver", in: line)
+    else { throw BenchmarkError("flood: \(line)") }
+    return (rate, (sender + receiver) / seconds / rate * 1e9)
   }
 
   static func report(into report: inout Report) throws {
@@ -65,7 +67,7 @@ enum FloodBenchmark {
   private static func packed(size: Int, count: Int, into report: inout Report) throws {
     var ours: [Outcome] = []
     var pool: [Double] = []
-    var floors: [Double] = []
+    var floors: [(rate: Double, nanoseconds: Double)] = []
     for _ in 0..<5 {
       ours.append(try run(FloodSetup(count: count, size: size)))
       floors.append(try floor(size: 1_200, segments: true))
@@ -82,39 +84,58 @@ enum FloodBenchmark {
     if size == 64 {
       report.add(
         Row("\(name).messagesOnPool", pool, "messages/s", note: "the same, tasks on the global pool"))
-      report.add(
-        Row(
-          "\(name).senderTime", ours.map(\.senderNanoseconds), "ns/message",
-          note: "CPU of the process, kernel included"))
-      report.add(
-        Row(
-          "\(name).receiverTime", ours.map(\.receiverNanoseconds), "ns/message",
-          note: "CPU of the process, kernel included"))
+      breakdown(name, ours, floors, into: &report)
     }
     report.add(Row("\(name).datagrams", ours.map(\.datagramsPerSecond), "datagrams/s"))
     report.add(
-      Row("\(name).floor", floors, "datagrams/s", note: "C loop, 1,200 bytes, the same segment offload"))
+      Row(
+        "\(name).floor", floors.map(\.rate), "datagrams/s",
+        note: "C loop, 1,200 bytes, the same segment offload"))
     report.add(
       Row(
-        "\(name).ofFloor", zip(ours, floors).map { $0.datagramsPerSecond / $1 }, "of the C loop",
+        "\(name).ofFloor", zip(ours, floors).map { $0.datagramsPerSecond / $1.rate }, "of the C loop",
         note: "datagrams against datagrams; ours decode, deduplicate, log and deliver"))
     report.add(Row("\(name).lost", ours.map(\.lost), "messages", reach: .atMost(0)))
     report.add(Row("\(name).duplicates", ours.map(\.duplicates), "copies received twice"))
   }
 
+  /// Where the time of a message goes, in processor time of both processes.
+  private static func breakdown(
+    _ name: String, _ ours: [Outcome], _ floors: [(rate: Double, nanoseconds: Double)],
+    into report: inout Report
+  ) {
+    let both = ours.map { $0.senderNanoseconds + $0.receiverNanoseconds }
+    let perDatagram = ours.map { $0.messagesPerSecond / $0.datagramsPerSecond }
+    let kernel = zip(floors, perDatagram).map { $0.nanoseconds / $1 }
+    report.add(
+      Row("\(name).senderTime", ours.map(\.senderNanoseconds), "ns/message", note: "CPU, kernel included"))
+    report.add(
+      Row("\(name).receiverTime", ours.map(\.receiverNanoseconds), "ns/message", note: "CPU, kernel included")
+    )
+    report.add(Row("\(name).perDatagram", perDatagram, "messages", note: "in one datagram"))
+    report.add(
+      Row(
+        "\(name).kernelTime", kernel, "ns/message",
+        note: "of both, what the C loop takes for a datagram, shared by its messages"))
+    report.add(
+      Row(
+        "\(name).ownTime", zip(both, kernel).map { $0 - $1 }, "ns/message",
+        note: "of both, the rest: staging, core (core.path.message64), hand-over, the application's loops"))
+  }
+
   private static func single(into report: inout Report) throws {
     var ours: [Outcome] = []
-    var floors: [Double] = []
+    var floors: [(rate: Double, nanoseconds: Double)] = []
     for _ in 0..<5 {
       ours.append(try run(FloodSetup(count: 400_000, size: 64, packing: false, segments: false)))
       floors.append(try floor(size: 64, segments: false))
     }
     report.add(
       Row(
-        "core.single.ofFloor", zip(ours, floors).map { $0.datagramsPerSecond / $1 }, "of the C loop",
+        "core.single.ofFloor", zip(ours, floors).map { $0.datagramsPerSecond / $1.rate }, "of the C loop",
         reach: .atLeast(0.8), note: "one 64-byte message a datagram, the same system calls"))
     report.add(Row("core.single.datagrams", ours.map(\.datagramsPerSecond), "datagrams/s"))
-    report.add(Row("core.single.floor", floors, "datagrams/s"))
+    report.add(Row("core.single.floor", floors.map(\.rate), "datagrams/s"))
     report.add(Row("core.single.lost", ours.map(\.lost), "messages", reach: .atMost(0)))
   }
 }
