@@ -146,7 +146,7 @@ extension PartialView {
   /// lost member. Contacts are asked even by those with some neighbours: these may all be as lost as they
   /// are.
   private mutating func connectOne(now: Instant) {
-    nextConnect = now + jittered(20_000_000)
+    nextConnect = now + jittered(Self.connectPause)
     if let peer = passive.pick(now: now, using: &generator) {
       greet(peer.endpoint, peer: peer.id, now: now)
       return
@@ -171,14 +171,17 @@ extension PartialView {
     return nil
   }
 
-  mutating func greet(_ endpoint: Endpoint, peer: UInt64, now: Instant) {
+  /// Begins a handshake.
+  ///
+  /// - Parameter isUrgent: Whether a full view is to make room; always when this node has no neighbour.
+  mutating func greet(_ endpoint: Endpoint, peer: UInt64, isUrgent: Bool = false, now: Instant) {
     guard slot(of: endpoint) == nil, let slot = links.freeSlot else { return }
     var link = Link()
     link.phase = .greeting
     link.endpoint = endpoint
     link.peer = peer
     link.nonce = generator.next()
-    link.isUrgent = up == 0
+    link.isUrgent = isUrgent || up == 0
     link.isContact = contacts.contains(endpoint)
     link.nextAttempt = now
     links.occupy(slot, with: link)
@@ -202,11 +205,15 @@ extension PartialView {
       greet(peer.endpoint, peer: peer.id, now: now)
     } else if generator.chance(1.0 / 12), lost.count > 0, let contact = freeContact() {
       greet(contact, peer: 0, now: now)
-    } else if generator.chance(1.0 / 6) {
-      if neighbourCount > configuration.viewTarget, let slot = randomNeighbour() {
+    } else if generator.chance(1.0 / 6), let peer = passive.pick(now: now, using: &generator) {
+      // A full view gives one up, and so does the other end: members that are full of each other would else
+      // never meet others.
+      let isFull = neighbourCount == configuration.viewCapacity
+      if neighbourCount > configuration.viewTarget || isFull, let slot = randomNeighbour() {
         close(slot, now: now, counters: &counters, into: &effects)
-      } else if let peer = passive.pick(now: now, using: &generator) {
-        greet(peer.endpoint, peer: peer.id, now: now)
+      }
+      if isFull || neighbourCount <= configuration.viewTarget {
+        greet(peer.endpoint, peer: peer.id, isUrgent: isFull, now: now)
       }
     }
   }

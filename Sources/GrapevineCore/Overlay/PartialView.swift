@@ -109,6 +109,7 @@ extension PartialView {
     }
     links.free(slot)
     counters.linksDown &+= 1
+    nextConnect = min(nextConnect, now + Self.connectPause)
     let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
     switch loss {
     case .timedOut: lost.insert(record, notBefore: now, using: &generator)
@@ -137,7 +138,13 @@ extension PartialView {
   mutating func learn(_ record: PeerRecord, now: Instant) {
     guard record.id != identity, record.endpoint.isUsable, slot(of: record.endpoint) == nil else { return }
     passive.insert(record, notBefore: now, using: &generator)
+    // Whoever waits to ask a contact again has somebody better to ask now.
+    nextConnect = min(nextConnect, now + Self.connectPause)
   }
+
+  /// The time between two handshakes begun to fill the view. Chosen here: a few round trips of a local network, so
+  /// that an answer can make the next one needless.
+  static var connectPause: Nanoseconds { 5_000_000 }
 
   /// Writes up to `PeerRecord.countLimit` known members, not `excluded`, as a count and records.
   mutating func writeSample(excluding excluded: Endpoint, to writer: inout Writer) {
