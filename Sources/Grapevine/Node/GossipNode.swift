@@ -66,6 +66,8 @@ public actor GossipNode {
     public var unread: UInt64
     /// Typed messages whose value could not be decoded.
     public var undecodable: UInt64
+    /// Events that a reader of `events()` lost by falling behind.
+    public var eventsLost: UInt64
   }
 
   /// A neighbour: a member with which the node has a link.
@@ -149,10 +151,22 @@ extension GossipNode {
   /// Joins a cluster through whichever member answers first; with no address, founds one.
   ///
   /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while.
-  /// - Throws: `AddressError`, or `JoinError` when no contact answers within `joinTimeout`.
-  public func join(_ addresses: [String] = []) async throws {
+  /// One that
+  ///   cannot be looked up is passed over as long as there is another.
+  /// - Throws: `AddressError` when there is no address left, or `JoinError` when no contact answers within
+  ///   `joinTimeout`.
+  public nonisolated func join(_ addresses: [String] = []) async throws {
+    // Off the node's thread: a name server may take its time.
     var contacts: [Endpoint] = []
-    for address in addresses { contacts += try Endpoint.resolve(address) }
+    var failure: AddressError?
+    for address in addresses {
+      do throws(AddressError) {
+        contacts += try Endpoint.resolve(address)
+      } catch {
+        failure = error
+      }
+    }
+    if contacts.isEmpty, let failure { throw failure }
     try await join(endpoints: contacts)
   }
 
@@ -174,7 +188,8 @@ extension GossipNode {
 
   private func giveUpJoining() { client.giveUpJoining() }
 
-  /// Leaves the cluster after handing over what neighbours lack, within `leaveTimeout`; ends `messages`.
+  /// Leaves the cluster after sending what was broadcast and handing over what neighbours lack, each within
+  /// `leaveTimeout`; ends `messages` and `events()`.
   public func leave() async {
     _ = await withCheckedContinuation { client.leave($0) }
   }
@@ -192,10 +207,13 @@ extension GossipNode {
   public var statistics: Statistics {
     Statistics(
       core: client.driver.node.counters, transport: client.driver.transport.counters,
-      unread: client.inbox.unreadCount, undecodable: client.inbox.undecodableCount)
+      unread: client.inbox.unreadCount, undecodable: client.inbox.undecodableCount,
+      eventsLost: client.eventsLost)
   }
 
-  /// Events from now on: the lifecycle, neighbours, gaps. A reader that falls 1,024 behind loses the oldest.
+  /// Events from now on: the lifecycle, neighbours, gaps. Ends when the node leaves.
+  ///
+  /// A reader that falls 1,024 behind loses the oldest, which `Statistics.eventsLost` counts.
   public func events() -> AsyncStream<Event> {
     let (stream, continuation) = AsyncStream.makeStream(
       of: Event.self, bufferingPolicy: .bufferingNewest(1_024))

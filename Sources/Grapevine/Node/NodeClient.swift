@@ -19,6 +19,10 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private var isLeaveWanted = false
   /// Whether the application has told the node to leave.
   private(set) var hasLeft = false
+  /// When staged messages are not waited for any longer.
+  private var leaveLatest = Instant.never
+  /// Events that readers lost by falling behind.
+  private(set) var eventsLost: UInt64 = 0
   private var eventReaders: [(id: Int, continuation: AsyncStream<Event>.Continuation)] = []
   private var lifecycleWaiters: [CheckedContinuation<Lifecycle, Never>] = []
   private var nextReader = 0
@@ -53,8 +57,8 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     isBlocked = wait.wantsWritable
     deliver()
     report()
-    if isLeaveWanted, stageOffset == stage.used { leaveNow() }
-    wait.deadline = driver.nextDeadline
+    if isLeaveWanted { leaveWhenSent() }
+    wait.deadline = isLeaveWanted ? min(driver.nextDeadline, leaveLatest) : driver.nextDeadline
     wait.wantsReadable = !mustHold
     if mustHold { wait.deadline = min(wait.deadline, fullSince + Self.holdLimit) }
     return wait
@@ -115,8 +119,18 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private func report() {
     for event in driver.takeEvents() {
       if case .lifecycle(let lifecycle) = event { didEnter(lifecycle) }
-      for reader in eventReaders { reader.continuation.yield(event) }
+      for reader in eventReaders {
+        if case .dropped = reader.continuation.yield(event) { eventsLost += 1 }
+      }
     }
+    if hasLeft, driver.node.lifecycle == .disconnected || driver.node.lifecycle == .initialized {
+      finishEvents()
+    }
+  }
+
+  private func finishEvents() {
+    for reader in eventReaders { reader.continuation.finish() }
+    eventReaders = []
   }
 
   private func didEnter(_ lifecycle: Lifecycle) {
@@ -149,12 +163,20 @@ extension NodeClient {
     hasLeft = true
     guard driver.node.lifecycle == .connected || driver.node.lifecycle == .joining else {
       inbox.finish()
+      report()
       continuation.resume(returning: driver.node.lifecycle)
       return
     }
     lifecycleWaiters.append(continuation)
     outbox.setOpen(false)
     isLeaveWanted = true
+    leaveLatest = MonotonicClock.now() + driver.node.configuration.leaveTimeout.asNanoseconds
+  }
+
+  /// Leaves once everything staged was taken, or has waited too long.
+  private func leaveWhenSent() {
+    guard stageOffset == stage.used && !isBlocked || MonotonicClock.now() >= leaveLatest else { return }
+    leaveNow()
   }
 
   private func leaveNow() {
@@ -178,6 +200,6 @@ extension NodeClient {
   func finish() {
     inbox.finish()
     outbox.setOpen(false)
-    for reader in eventReaders { reader.continuation.finish() }
+    finishEvents()
   }
 }

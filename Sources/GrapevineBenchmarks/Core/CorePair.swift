@@ -49,7 +49,7 @@ final class CorePair {
       exchange()
       idle = delivered == before ? idle + 1 : 0
     }
-    guard delivered == goal else { throw BenchmarkError("delivered \\(delivered) of \\(goal)") }
+    guard delivered == goal else { throw BenchmarkError("delivered \(delivered) of \(goal)") }
   }
 
   private func exchange() {

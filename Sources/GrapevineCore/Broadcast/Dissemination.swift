@@ -309,14 +309,18 @@ extension Dissemination {
   ) -> Int? {
     // Numbers of ours that we do not know are a forgery or of a former run with our id; both are refused.
     guard origin != identity else { return nil }
-    if let place = streams.add(origin, level, now: now) { return place }
-    guard let victim = streams.forgettable(now: now, own: identity) else {
-      counters.droppedStreams &+= 1
-      return nil
+    if streams.count == capacity {
+      guard let victim = streams.forgettable(now: now, own: identity) else {
+        counters.droppedStreams &+= 1
+        return nil
+      }
+      forget(victim)
+      counters.streamsForgotten &+= 1
     }
-    forget(victim)
-    counters.streamsForgotten &+= 1
-    return streams.add(origin, level, now: now)
+    guard let place = streams.add(origin, level, now: now) else { return nil }
+    // A best-effort stream that is remembered: all up to its highest number counts as delivered.
+    if level == .bestEffort, streams[place].floor > 0 { windows.fill(place) }
+    return place
   }
 
   private mutating func forget(_ place: Int) {

@@ -42,6 +42,11 @@ struct SequenceWindows: ~Copyable {
     words.clear(place * wordsPerStream..<(place + 1) * wordsPerStream)
   }
 
+  /// Marks every number of the window at `place`.
+  func fill(_ place: Int) {
+    for word in place * wordsPerStream..<(place + 1) * wordsPerStream { words[word] = .max }
+  }
+
   /// What a reliable stream makes of a number.
   enum Verdict { case new, duplicate, tooFarAhead }
 

@@ -46,11 +46,21 @@ struct LinkProgress: BitwiseCopyable {
   init() {}
 }
 
+/// What is kept of a stream that was forgotten.
+struct ForgottenStream: BitwiseCopyable {
+  var origin: UInt64 = 0
+  var floor: UInt64 = 0
+  var level: DeliveryLevel = .reliable
+}
+
 /// All streams of a node, found by origin and level.
 ///
 /// An open-addressed index with a secret seed, since peers choose the origins, over places that do not move.
 struct StreamTable: ~Copyable {
   let streams: FixedTable<Stream>
+  /// Floors of forgotten streams, each at the one place that its name gives it; a later one takes the place
+  /// over.
+  private let memories: FixedTable<ForgottenStream>
   private let index: FixedTable<UInt32>
   private let mask: Int
   private let seed: UInt64
@@ -66,8 +76,14 @@ struct StreamTable: ~Copyable {
     streams = FixedTable(count: capacity)
     let size = Self.indexSize(capacity: capacity)
     index = FixedTable(count: size)
+    memories = FixedTable(count: size)
     mask = size - 1
     self.seed = seed | 1
+  }
+
+  /// Bytes of the index and the memories.
+  static func indexBytes(capacity: Int) -> Int {
+    indexSize(capacity: capacity) * (MemoryLayout<UInt32>.stride + MemoryLayout<ForgottenStream>.stride)
   }
 
   /// The places of the index: a power of two, at least twice as many as streams.
@@ -121,6 +137,13 @@ struct StreamTable: ~Copyable {
     stream.origin = origin
     stream.level = level
     stream.lastActive = now
+    let memory = memories[home(origin, level)]
+    if memory.origin == origin && memory.level == level {
+      // What was delivered before the stream was forgotten must not be delivered again.
+      stream.floor = memory.floor
+      stream.knownHigh = memory.floor
+      stream.evictedHigh = memory.floor
+    }
     streams[place] = stream
     var position = home(origin, level)
     while index[position] != 0 { position = (position + 1) & mask }
@@ -143,8 +166,12 @@ struct StreamTable: ~Copyable {
     return oldest
   }
 
-  /// Forgets the stream at `place`, closing the gap that it leaves in the index.
+  /// Forgets the stream at `place` but for its floor, closing the gap that it leaves in the index.
   mutating func remove(_ place: Int) {
+    let (origin, level, floor) = (streams[place].origin, streams[place].level, streams[place].floor)
+    if floor > 0 {
+      memories[home(origin, level)] = ForgottenStream(origin: origin, floor: floor, level: level)
+    }
     var position = home(streams[place].origin, streams[place].level)
     while Int(index[position]) - 1 != place {
       guard index[position] != 0 else { return }

@@ -142,8 +142,8 @@ extension PartialView {
     nextConnect = min(nextConnect, now + Self.connectPause)
   }
 
-  /// The time between two handshakes begun to fill the view. Chosen here: a few round trips of a local network, so
-  /// that an answer can make the next one needless.
+  /// The time between two handshakes begun to fill the view. Chosen here: a few round trips of a local
+  /// network, so that an answer can make the next one needless.
   static var connectPause: Nanoseconds { 5_000_000 }
 
   /// Writes up to `PeerRecord.countLimit` known members, not `excluded`, as a count and records.

@@ -4,7 +4,7 @@
 //   CHALLENGE  nonce(8)  sender(8)  cookie(8)
 //   CONNECT    version(1)  nonce(8)  cookie(8)  sender(8)  urgent(1)  window(v)
 //   ACCEPT     nonce(8)  sender(8)  window(v)  records
-//   REFUSE     nonce(8)  sender(8)  reason(1)  records
+//   REFUSE     nonce(8)  sender(8)  reason(v)  records
 //
 // A HELLO leaves no state behind and its answer is hardly larger than it is, so a forged source gains
 // nothing. The cookie is a keyed hash over the asker's address, id and nonce: who returns it receives at

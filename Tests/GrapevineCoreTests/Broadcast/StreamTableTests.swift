@@ -85,3 +85,31 @@ struct StreamTableTests {
     #expect(Set([own, recent, logged, incomplete, later, earlier]).count == 6)
   }
 }
+
+@Suite("Streams: what is forgotten is not delivered again")
+struct ForgottenStreamTests {
+  @Test("a stream that comes back after it was forgotten goes on from its floor")
+  func floor() throws {
+    var table = StreamTable(capacity: 8, seed: 1)
+    let place = try #require(table.add(5, .reliable, now: Instant()))
+    table[place].floor = 17
+    table.remove(place)
+    #expect(table.find(5, .reliable) == nil)
+    let again = try #require(table.add(5, .reliable, now: Instant()))
+    #expect(table[again].floor == 17)
+    #expect(table[again].evictedHigh == 17)
+    let other = try #require(table.add(5, .bestEffort, now: Instant()))
+    #expect(table[other].floor == 0)
+  }
+
+  @Test("of a best-effort stream that comes back, nothing up to its highest number is new")
+  func bestEffort() {
+    let windows = SequenceWindows(streams: 1, width: 64)
+    var stream = Stream()
+    stream.level = .bestEffort
+    stream.floor = 100
+    windows.fill(0)
+    for sequence in UInt64(1)...100 { #expect(windows.judge(sequence, in: stream, at: 0) == .duplicate) }
+    #expect(windows.judge(101, in: stream, at: 0) == .new)
+  }
+}

@@ -36,7 +36,7 @@ struct ConfigurationTests {
     Change("sequenceWindow is 100") { $0.sequenceWindow = 100 },
     Change("logBytes is 32768") { $0.logBytes = 32 << 10 },
     Change("logBytes is 65537") { $0.logBytes = 65_537 },
-    Change("logBytes is 65536") { ($0.datagramLimit, $0.logBytes) = (65_000, 64 << 10) },
+    Change("datagramLimit is 2049") { $0.datagramLimit = 2_049 },
     Change("logBytes is 4294967296") { $0.logBytes = 4 << 30 },
     Change("logMessages is 32") { $0.logMessages = 32 },
     Change("logMessages is 100") { $0.logMessages = 100 },
@@ -77,7 +77,7 @@ struct ConfigurationTests {
       ($0.keepaliveInterval, $0.linkTimeout) = (.milliseconds(1), .milliseconds(2))
     },
     Change("large datagrams and views") {
-      ($0.datagramLimit, $0.logBytes, $0.fanout, $0.rounds) = (65_000, 512 << 10, 24, 15)
+      ($0.datagramLimit, $0.logBytes, $0.fanout, $0.rounds) = (2_048, 512 << 10, 24, 15)
       ($0.viewTarget, $0.viewCapacity, $0.passiveCapacity) = (24, 24, 4_096)
       ($0.streamCapacity, $0.sequenceWindow) = (1_000, 65_536)
     },
