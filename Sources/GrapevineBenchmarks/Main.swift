@@ -49,13 +49,13 @@ struct Main {
           System.print(help)
           return 0
         default:
-          System.print("grapevine bench: unknown option \(argument); see grapevine bench --help")
+          System.complain("grapevine bench: unknown option \(argument); see grapevine bench --help")
           return 64
         }
       }
       return try measure(only: only, json: json)
     } catch {
-      System.print("grapevine bench: \(error)")
+      System.complain("grapevine bench: \(error)")
       return 1
     }
   }
@@ -71,10 +71,17 @@ struct Main {
     var report = Report(json: json)
     let chosen = parts.filter { only.isEmpty || $0.name.hasPrefix(only) || only.hasPrefix($0.name) }
     guard !chosen.isEmpty else {
-      System.print("grapevine bench: no group \(only); there is " + parts.map(\.name).joined(separator: ", "))
+      System.complain(
+        "grapevine bench: no group \(only); there is " + parts.map(\.name).joined(separator: ", "))
       return 64
     }
-    for part in chosen { try part.run(&report) }
+    for part in chosen {
+      do {
+        try part.run(&report)
+      } catch {
+        report.add(Row(failed: part.name, because: error))
+      }
+    }
     if !json {
       System.print(
         report.failed.isEmpty
@@ -95,7 +102,7 @@ struct Main {
       }
       return 0
     } catch {
-      System.print("grapevine bench: \(error)")
+      System.complain("grapevine bench: \(error)")
       return 1
     }
   }

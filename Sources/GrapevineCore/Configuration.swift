@@ -192,9 +192,6 @@ extension Configuration {
   /// Links that can exist at once: neighbours, and handshakes under way.
   var linkSlots: Int { viewCapacity + 4 }
 
-  /// Bytes that a datagram on a link has before its first message.
-  public static var linkFrameOverhead: Int { Frame.linkHeader }
-
   /// The longest payload that one message can carry, in bytes.
   public var payloadLimit: Int { datagramLimit - Frame.linkHeader - GossipHeader.lengthLimit - 3 }
 

@@ -10,7 +10,7 @@ public final class Simulation {
   /// What the simulation hands to whoever watches it.
   public enum Observation: Sendable {
     /// A node delivered a message; its payload is in the buffer at the index given to the observer.
-    case delivery(node: Int, origin: MemberID, sequence: UInt64)
+    case delivery(node: Int, origin: MemberID, sequence: UInt64, level: DeliveryLevel)
     /// A node reported an event.
     case event(node: Int, Event)
   }
@@ -241,7 +241,8 @@ extension Simulation {
       let record = effects.deliveries.record(index)
       mix(record.origin.value ^ record.sequence)
       observer?(
-        .delivery(node: process, origin: record.origin, sequence: record.sequence),
+        .delivery(
+          node: process, origin: record.origin, sequence: record.sequence, level: record.level),
         effects.deliveries.payload(index))
     }
     effects.removeDeliveries()

@@ -14,6 +14,10 @@ final class CorePair {
 
   /// Datagrams handed over so far.
   private(set) var datagrams = 0
+  /// Bytes of these datagrams.
+  private(set) var bytes = 0
+  /// The length of the longest datagram from the sender since `forgetLengths`.
+  private(set) var longest = 0
   /// Messages delivered so far.
   private(set) var delivered = 0
 
@@ -52,12 +56,24 @@ final class CorePair {
     guard delivered == goal else { throw BenchmarkError("delivered \(delivered) of \(goal)") }
   }
 
+  func forgetLengths() { longest = 0 }
+
+  /// Lets time pass in which nothing is broadcast.
+  func idle(milliseconds: Int) {
+    for _ in 0..<milliseconds {
+      now = now + 1_000_000
+      exchange()
+    }
+  }
+
   private func exchange() {
     var more = true
     while more {
       sender.advance(now: now, into: &fromSender)
       more = sender.flush(now: now, into: &fromSender)
       for index in 0..<fromSender.datagrams.count {
+        longest = max(longest, fromSender.datagrams.record(index).length)
+        bytes += fromSender.datagrams.record(index).length
         receiver.receive(
           fromSender.datagrams.bytes(index).bytes, from: senderEndpoint, now: now, into: &fromReceiver)
       }
@@ -74,6 +90,7 @@ final class CorePair {
 
   private func carryBack() {
     for index in 0..<fromReceiver.datagrams.count {
+      bytes += fromReceiver.datagrams.record(index).length
       sender.receive(
         fromReceiver.datagrams.bytes(index).bytes, from: receiverEndpoint, now: now, into: &fromSender)
     }

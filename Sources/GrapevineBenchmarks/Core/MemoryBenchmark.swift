@@ -16,20 +16,25 @@ enum MemoryBenchmark {
     let command = System.executableFolder + "grapevine"
     var resident: [Double] = []
     for _ in 0..<3 {
-      let agent = try Child(command, ["agent", "--json", "--bind", "127.0.0.1:0"])
-      guard agent.line(after: "", seconds: 10) != nil else { throw BenchmarkError("the agent did not start") }
-      while let line = agent.line(seconds: 1), !line.contains("connected") {}
+      let founder = try Child(command, ["agent", "--json", "--bind", "127.0.0.1:0"])
+      guard let listening = founder.line(after: "", seconds: 10),
+        let address = listening.split(separator: "\"").first(where: { $0.hasPrefix("127.0.0.1:") })
+      else { throw BenchmarkError("the agent did not start") }
+      let agent = try Child(command, ["agent", "--json", "--bind", "127.0.0.1:0", "--join", String(address)])
+      while let line = agent.line(seconds: 5), !line.contains("neighbourUp") {}
       _ = agent.line(seconds: 1)
       resident.append((System.residentKiB(of: agent.process)?.all ?? .nan) / 1_024)
       agent.end()
+      founder.end()
     }
     report.add(
       Row(
         "core.memory.agent", resident, "MiB", reach: .atMost(8),
-        note: "resident, idle agent of one, a second old"))
-    if let size = strippedSize(command) {
-      report.add(Row("core.size.command", [size / 1_048_576], "MiB", note: "grapevine, stripped"))
-    }
+        note: "resident, idle agent with a neighbour, a second old"))
+    report.add(
+      Row(
+        "core.size.command", [(strippedSize(command) ?? .nan) / 1_048_576], "MiB", note: "grapevine, stripped"
+      ))
     let further = try Child.lastLine(System.executable, ["role-many"])
     report.add(
       Row(

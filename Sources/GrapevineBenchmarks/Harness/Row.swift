@@ -19,10 +19,23 @@ struct Row {
   var low: Double
   var high: Double
   var reach = Reach.none
+  /// Whether the reach is a promise that every single run has to keep.
+  var everyRun = false
   var note = ""
 
+  /// The unit of a row that could not be measured.
+  static let failure = "not measured"
+
+  /// Makes the row of something that could not be measured.
+  init(failed id: String, because error: any Error) {
+    self.init(id, [], Self.failure, reach: .atLeast(0), note: "\(error)")
+  }
+
   /// Makes a row of the median and the range of several runs.
-  init(_ id: String, _ runs: [Double], _ unit: String, reach: Reach = .none, note: String = "") {
+  init(
+    _ id: String, _ runs: [Double], _ unit: String, reach: Reach = .none, everyRun: Bool = false,
+    note: String = ""
+  ) {
     let sorted = runs.sorted()
     self.id = id
     self.unit = unit
@@ -30,13 +43,15 @@ struct Row {
     low = sorted.first ?? .nan
     high = sorted.last ?? .nan
     self.reach = reach
+    self.everyRun = everyRun
     self.note = note
   }
 
+  /// Whether the median reaches what it should; with `everyRun`, whether the worst run does.
   var holds: Bool {
     switch reach {
-    case .atLeast(let limit): value >= limit
-    case .atMost(let limit): value <= limit
+    case .atLeast(let limit): (everyRun ? low : value) >= limit
+    case .atMost(let limit): (everyRun ? high : value) <= limit
     case .none: true
     }
   }
@@ -49,13 +64,19 @@ struct Row {
     }
   }
 
-  /// The row as one JSON object; `reach` and `holds` are null where nothing is to be reached.
+  /// The row as one JSON object. `reach` is a number and `reachIs` says on which side of it the value must
+  /// lie; both and `holds` are null where nothing is to be reached.
   var json: String {
-    let hasReach = if case .none = reach { false } else { true }
-    return
-      "{\"id\":\"\(id)\",\"value\":\(Self.number(value)),\"unit\":\"\(unit)\",\"low\":\(Self.number(low)),"
-      + "\"high\":\(Self.number(high)),\"reach\":\(hasReach ? "\"\(reachText)\"" : "null"),"
-      + "\"holds\":\(hasReach ? String(holds) : "null"),\"note\":\"\(note)\"}"
+    let (limit, side): (String, String) =
+      switch reach {
+      case .atLeast(let limit): (Self.number(limit), "\"atLeast\"")
+      case .atMost(let limit): (Self.number(limit), "\"atMost\"")
+      case .none: ("null", "null")
+      }
+    let escaped = note.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : $0 == "\n" ? " " : "\($0)" }.joined()
+    return "{\"id\":\"\(id)\",\"value\":\(Self.number(value)),\"unit\":\"\(unit)\","
+      + "\"low\":\(Self.number(low)),\"high\":\(Self.number(high)),\"reach\":\(limit),\"reachIs\":\(side),"
+      + "\"holds\":\(limit == "null" ? "null" : String(holds)),\"note\":\"\(escaped)\"}"
   }
 
   static func number(_ value: Double) -> String { value.isFinite ? "\(value)" : "null" }
@@ -90,7 +111,7 @@ struct Report {
   }
 
   mutating func add(_ row: Row) {
-    if !row.holds || !row.value.isFinite { failed.append(row.id) }
+    if !row.holds || !row.value.isFinite || row.unit == Row.failure { failed.append(row.id) }
     if json {
       System.print(row.json)
       return

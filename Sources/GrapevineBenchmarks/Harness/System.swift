@@ -17,11 +17,16 @@ struct BenchmarkError: Error, CustomStringConvertible {
 
 enum System {
   /// Prints a line at once, also into a pipe.
-  static func print(_ line: String) {
+  static func print(_ line: String) { write(line, to: 1) }
+
+  /// Prints a line on standard error.
+  static func complain(_ line: String) { write(line, to: 2) }
+
+  private static func write(_ line: String, to descriptor: Int32) {
     Array((line + "\n").utf8).withUnsafeBytes { bytes in
       var offset = 0
       while offset < bytes.count {
-        let written = write(1, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
+        let written = Glibc.write(descriptor, bytes.baseAddress.map { $0 + offset }, bytes.count - offset)
         guard written > 0 else { return }
         offset += written
       }

@@ -25,8 +25,15 @@ enum SimulateCommand {
         name: "--nodes", placeholder: "N", value: .integer(2...100_000, default: 200),
         help: "Nodes in the cluster"),
       Option(
-        name: "--messages", placeholder: "N", value: .integer(1...100_000, default: 40),
-        help: "Messages that are broadcast during the faults"),
+        name: "--messages", placeholder: "N", value: .integer(1...100_000, default: 100),
+        help:
+          "Reliable messages that are broadcast during the faults; a tenth as many best-effort ones besides"),
+      Option(
+        name: "--senders", placeholder: "N", value: .integer(1...100_000, default: 5),
+        help: "Nodes that broadcast, in bursts"),
+      Option(
+        name: "--fanout", placeholder: "N", value: .integer(1...24, default: 8),
+        help: "Neighbours to which a message is pushed; with fewer than 5, repair has to reach the others"),
       Option(
         name: "--loss", placeholder: "P", value: .real(0...0.95, default: 0.3),
         help: "The probability that a datagram is lost, 0 to 0.95"),
@@ -66,6 +73,8 @@ enum SimulateCommand {
     var scenario = ReliabilityScenario()
     scenario.nodes = arguments.integer("--nodes")
     scenario.messages = arguments.integer("--messages")
+    scenario.senders = arguments.integer("--senders")
+    scenario.fanout = arguments.integer("--fanout")
     scenario.loss = arguments.real("--loss")
     scenario.crashes = arguments.real("--crashes")
     scenario.partitions = arguments.integer("--partitions")

@@ -119,7 +119,7 @@ actor SimulationBatch {
       ("delivered", "\(total.delivered)"),
       ("duplicates", "\(total.duplicates)"),
       ("damaged", "\(total.damaged)"),
-      ("gaps", "\(total.gaps)"),
+      ("gaps", "\(total.gaps), \(total.reported) deliveries reported as lost"),
       ("seconds to repair", repairText),
       ("events", "\(total.events), \(Fixed.text(rate / 1e6, decimals: 2)) million per second"),
     ]
@@ -127,7 +127,7 @@ actor SimulationBatch {
     Standard.output(table(rows))
     Standard.output(
       failed == 0
-        ? "Every message arrived exactly once wherever it was promised.\n"
+        ? "Every message arrived exactly once wherever it was promised, or was reported as lost.\n"
         : "\(failed) of \(finished) runs broke a promise; the lines above repeat them.\n")
   }
 
@@ -152,6 +152,7 @@ private struct Totals {
   var duplicates = 0
   var damaged = 0
   var gaps = 0
+  var reported = 0
   var events: UInt64 = 0
   /// The hash of the run added last.
   var trace: UInt64 = 0
@@ -167,6 +168,7 @@ private struct Totals {
     duplicates += report.duplicates
     damaged += report.damaged
     gaps += report.gaps
+    reported += report.reported
     events &+= report.events
     trace = report.trace
   }
@@ -178,6 +180,7 @@ private struct Totals {
     object.field("duplicates", duplicates)
     object.field("damaged", damaged)
     object.field("gaps", gaps)
+    object.field("reported", reported)
     object.field("events", events)
   }
 }
