@@ -21,7 +21,9 @@ extension Node {
         let agenda = agenda(slot, now: now)
         guard !agenda.isEmpty else { break }
         guard effects.datagrams.hasRoom else { return true }
-        guard writeFrame(slot, agenda, now: now, into: &effects) else { break }
+        let hasWritten = writeFrame(slot, agenda, now: now, into: &effects)
+        // A frame without a word may have looked up in vain what was asked for: the rest of it may be there.
+        guard hasWritten || agenda.payload && dissemination.states[slot].repairCount > 0 else { break }
       }
     }
     return false
@@ -60,7 +62,7 @@ extension Node {
     var writer = Writer(effects.datagrams.nextDatagram())
     Frame.begin(Frame.link, in: &writer)
     writer.write(view.links[slot].nextNumber)
-    if view.links[slot].framesOwed > 0 || agenda.keepalive { writeAcknowledgement(slot, to: &writer) }
+    if view.links[slot].owesAcknowledgement || agenda.keepalive { writeAcknowledgement(slot, to: &writer) }
     if agenda.sample { writeSample(slot, to: &writer) }
     var elicits = false
     if agenda.digest {
@@ -93,6 +95,7 @@ extension Node {
     writer.write(view.links[slot].highestReceived)
     writer.write(view.links[slot].receivedCount)
     view.links[slot].framesOwed = 0
+    view.links[slot].framesUnreported = 0
     view.links[slot].acknowledgeAt = .never
   }
 

@@ -62,7 +62,13 @@ extension Node {
     view.open(contacts: usable, now: now)
     enter(.joining, into: &effects)
     phaseDeadline = now + configuration.joinTimeout.asNanoseconds
-    if usable.isEmpty { becomeConnected(now: now, into: &effects) }
+    if contacts.isEmpty {
+      becomeConnected(now: now, into: &effects)
+    } else if usable.isEmpty {
+      // Nobody can be asked there; founding a cluster instead is not what the caller meant.
+      effects.events.append(.joinFailed)
+      disconnect(now: now, into: &effects)
+    }
   }
 
   /// Broadcasts a message to all members.

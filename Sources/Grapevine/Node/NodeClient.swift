@@ -161,6 +161,10 @@ extension NodeClient {
   /// Leaves after everything staged was sent; the continuation learns when.
   func leave(_ continuation: CheckedContinuation<Lifecycle, Never>) {
     hasLeft = true
+    if driver.node.lifecycle == .leaving || isLeaveWanted {
+      lifecycleWaiters.append(continuation)
+      return
+    }
     guard driver.node.lifecycle == .connected || driver.node.lifecycle == .joining else {
       inbox.finish()
       report()

@@ -41,6 +41,8 @@ final class NodeDriver {
           transport.datagram(index).bytes, from: transport.source(index), now: now, into: &effects)
       }
     }
+    // Answers to strangers are not kept: what fills the buffer leaves before the next batch comes.
+    if !effects.datagrams.hasRoom { _ = send(now: now) }
     return count
   }
 

@@ -36,7 +36,8 @@ extension Dissemination {
         {
           log.append(
             stream: place, sequence: sequence, targets: chooseTargets(eligible), hops: hops,
-            isTagged: header.isTagged, source: UInt8(truncatingIfNeeded: slot), payload: payload)
+            isTagged: header.isTagged, source: UInt8(truncatingIfNeeded: slot),
+            isFindable: header.level == .reliable, payload: payload)
           effects.deliveries.append(
             origin: header.origin, sequence: sequence, level: header.level, isTagged: header.isTagged,
             payload: payload)
@@ -48,7 +49,9 @@ extension Dissemination {
         }
       case .duplicate:
         counters.duplicates &+= 1
-        if let index = log.find(stream: place, sequence: sequence) { log[index].targets &= ~bit }
+        if header.level == .reliable, let index = log.find(stream: place, sequence: sequence) {
+          log[index].targets &= ~bit
+        }
       case .tooFarAhead:
         counters.deferred &+= 1
       }

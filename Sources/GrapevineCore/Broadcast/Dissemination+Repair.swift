@@ -182,6 +182,9 @@ extension Dissemination {
     var lowest = UInt64.max
     /// Whether the origin itself is a neighbour, and has forgotten the message or not sent it yet.
     var isForgottenByOrigin = false
+    /// How many show messages so far ahead that they cannot be taken, and whether the origin does.
+    var ahead = 0
+    var isOriginAhead = false
     var isUnsent = false
   }
 
@@ -195,6 +198,10 @@ extension Dissemination {
       rest &= rest &- 1
       let view = progress[slot * capacity + place]
       let isOrigin = states[slot].peer == streams[place].origin
+      if view.high >= streams[place].floor &+ windows.width {
+        supply.ahead += 1
+        if isOrigin { supply.isOriginAhead = true }
+      }
       if view.high < wanted {
         if isOrigin { supply.isUnsent = true }
       } else if view.floor < wanted {
@@ -259,7 +266,7 @@ extension Dissemination {
     streams[place].requestAt = now + 4 * repairTimeout
     // One neighbour alone cannot make us believe that messages existed and are gone, unless they are its own.
     let isForgotten = supply.isForgottenByOrigin || supply.forgetful * 2 > up.nonzeroBitCount
-    let isBlocked = streams[place].knownHigh &- streams[place].floor >= windows.width
+    let isBlocked = supply.isOriginAhead || supply.ahead * 2 > up.nonzeroBitCount
     let isCrowded = streams.count == capacity && now >= streams[place].lastActive + StreamTable.retention
     // Where neighbours merely lack it too, it may still come from the other side of a partition.
     guard !supply.isUnsent, isForgotten || isBlocked || isCrowded else { return }
@@ -326,6 +333,7 @@ extension Dissemination {
   /// Takes a neighbour's request: what it asks for is queued, up to the limit.
   mutating func onRequest(from slot: Int, cursor: inout Cursor, now: Instant) throws(DecodeError) {
     let origin = try cursor.read(UInt64.self)
+    guard origin != 0 else { throw .outOfRange }
     var position = try cursor.readVariable(in: 0...UInt64.max / 2)
     let ranges = try cursor.read(UInt8.self)
     guard ranges <= DigestEntry.rangesLimit else { throw .outOfRange }

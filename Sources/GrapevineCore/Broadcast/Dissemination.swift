@@ -255,7 +255,7 @@ extension Dissemination {
     let sequence = streams[place].floor &+ 1
     log.append(
       stream: place, sequence: sequence, targets: chooseTargets(up), hops: 0, isTagged: isTagged,
-      source: MessageLog.ownSource, payload: payload)
+      source: MessageLog.ownSource, isFindable: level == .reliable, payload: payload)
     streams[place].floor = sequence
     streams[place].knownHigh = sequence
     streams[place].logged &+= 1

@@ -82,10 +82,14 @@ struct MessageLog: ~Copyable {
   }
 
   /// Appends a message; call only when `hasRoom(for:)` its payload.
+  ///
+  /// - Parameter isFindable: Whether `find` is to find it. Best-effort messages are not looked for, and
+  /// their numbers,
+  ///   which may be any, could all fall into one bucket.
   @inline(__always)
   mutating func append(
     stream: Int, sequence: UInt64, targets: UInt32, hops: UInt8, isTagged: Bool, source: UInt8,
-    payload: UnsafeRawBufferPointer
+    isFindable: Bool, payload: UnsafeRawBufferPointer
   ) {
     let place = UInt32(truncatingIfNeeded: stream)
     let bucket = bucket(place, sequence)
@@ -93,7 +97,7 @@ struct MessageLog: ~Copyable {
     self[head] = Entry(
       position: position, older: buckets[bucket], sequence: sequence, stream: place, targets: targets,
       length: UInt16(truncatingIfNeeded: payload.count), hops: hops, isTagged: isTagged, source: source)
-    buckets[bucket] = head
+    if isFindable { buckets[bucket] = head }
     if let from = payload.baseAddress {
       let to = bytes.pointer(at: Int(truncatingIfNeeded: position & bytesMask))
       UnsafeMutableRawPointer(to).copyMemory(from: from, byteCount: payload.count)

@@ -62,6 +62,8 @@ struct Link: BitwiseCopyable {
   var highestReceived: UInt16 = 0
   var receivedCount: UInt16 = 0
   var framesOwed: UInt16 = 0
+  /// Frames of any kind that arrived since the last acknowledgement.
+  var framesUnreported: UInt16 = 0
   var acknowledgeAt = Instant.never
 
   init() {}
@@ -77,6 +79,10 @@ extension Link {
   /// The shortest time after which frames without acknowledgement count as lost; above the delayed
   /// acknowledgement. Chosen here.
   private static var leastRetryTime: Nanoseconds { 100_000_000 }
+
+  /// Whether the next frame must carry an acknowledgement. Also after many frames that did not ask for one:
+  /// the numbers have 16 bits, and a report is understood only within half of them.
+  var owesAcknowledgement: Bool { framesOwed > 0 || framesUnreported >= 256 }
 
   /// Makes the slot an established link.
   mutating func establish(peerWindow: UInt64, now: Instant) {
@@ -125,6 +131,7 @@ extension Link {
   mutating func didReceive(number: UInt16, now: Instant) {
     if receivedCount == 0 || Int16(bitPattern: number &- highestReceived) > 0 { highestReceived = number }
     receivedCount &+= 1
+    framesUnreported &+= 1
     lastHeard = now
   }
 

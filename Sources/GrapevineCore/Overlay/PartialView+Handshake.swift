@@ -119,9 +119,8 @@ extension PartialView {
       return
     }
     if neighbourCount >= configuration.viewCapacity {
-      guard connect.isUrgent, now >= nextDisplacement, let victim = randomNeighbour() else {
+      guard connect.isUrgent, now >= nextDisplacement, let victim = youngestNeighbour() else {
         refuse(connect, .full, to: source, counters: &counters, into: &effects)
-        learn(PeerRecord(id: connect.sender, endpoint: source), now: now)
         return
       }
       nextDisplacement = now + Self.displacementPause

@@ -95,6 +95,20 @@ extension PartialView {
     drop(slot, because: .closedHere, now: now, counters: &counters, into: &effects)
   }
 
+  /// The neighbour that came last: those who come in numbers displace each other, and not who was there
+  /// before.
+  func youngestNeighbour() -> Int? {
+    var youngest: Int?
+    var rest = up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if let best = youngest, links[best].upSince >= links[slot].upSince { continue }
+      youngest = slot
+    }
+    return youngest
+  }
+
   mutating func randomNeighbour() -> Int? {
     guard up != 0 else { return nil }
     var skip = generator.below(neighbourCount)
@@ -147,6 +161,13 @@ extension PartialView {
   /// are.
   private mutating func connectOne(now: Instant) {
     nextConnect = now + jittered(Self.connectPause)
+    // Without a neighbour, a contact has its turn as often as remembered addresses, which may all be dead.
+    if up == 0, generator.chance(0.5), now >= nextContact, let contact = freeContact() {
+      nextContact = now + jittered(contactBackoff)
+      contactBackoff = min(contactBackoff * 2, 5_000_000_000)
+      greet(contact, peer: 0, now: now)
+      return
+    }
     if let peer = passive.pick(now: now, using: &generator) {
       greet(peer.endpoint, peer: peer.id, now: now)
       return
@@ -180,7 +201,7 @@ extension PartialView {
     link.phase = .greeting
     link.endpoint = endpoint
     link.peer = peer
-    link.nonce = generator.next()
+    link.nonce = nextNonce()
     link.isUrgent = isUrgent || up == 0
     link.isContact = contacts.contains(endpoint)
     link.nextAttempt = now

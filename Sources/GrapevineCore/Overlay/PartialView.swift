@@ -21,7 +21,12 @@ struct PartialView: ~Copyable {
   var lost: PeerTable
   var contacts: [Endpoint] = []
   var generator: Generator
+  /// The key of cookies.
   let secret: SecretKey
+  /// The key and the count of nonces. A nonce is a hash, never a draw of the generator, whose draws give it
+  /// away.
+  private let nonceKey: SecretKey
+  private var nonceCount: UInt64 = 0
   let openKey: UInt64
   let keepalive: Nanoseconds
   let linkTimeout: Nanoseconds
@@ -37,6 +42,7 @@ struct PartialView: ~Copyable {
 
   var nextConnect = Instant()
   var nextDisplacement = Instant()
+  var nextContact = Instant()
   var nextShuffle = Instant.never
   var nextExplore = Instant.never
   var contactBackoff: Nanoseconds
@@ -52,6 +58,7 @@ struct PartialView: ~Copyable {
     lost = PeerTable(capacity: configuration.passiveCapacity)
     generator = Generator(seed: seed)
     secret = SecretKey(using: &generator)
+    nonceKey = SecretKey(using: &generator)
     openKey = Self.openKey(clusterName: configuration.clusterName)
     keepalive = configuration.keepaliveInterval.asNanoseconds
     linkTimeout = configuration.linkTimeout.asNanoseconds
@@ -69,6 +76,14 @@ struct PartialView: ~Copyable {
 }
 
 extension PartialView {
+  /// A number that nobody can foresee, and that tells nothing of the others.
+  mutating func nextNonce() -> UInt64 {
+    nonceCount &+= 1
+    var hash = SipHash(key: nonceKey)
+    hash.add(nonceCount)
+    return hash.finish()
+  }
+
   /// The number of established links.
   var neighbourCount: Int { up.nonzeroBitCount }
 

@@ -34,6 +34,7 @@ struct GossipHeader: Equatable {
     guard origin != 0 else { throw .outOfRange }
     first = try cursor.readVariable(in: 1...UInt64.max / 2)
     count = kind & 0x10 == 0 ? 1 : try cursor.readVariable(in: 1...Self.countLimit)
+    guard first &+ count &- 1 <= UInt64.max / 2 else { throw .outOfRange }
   }
 
   init(origin: UInt64, level: DeliveryLevel, isTagged: Bool, hops: UInt8, first: UInt64, count: UInt64) {
