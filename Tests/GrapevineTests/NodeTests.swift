@@ -117,6 +117,20 @@ struct NodeTests {
     #expect(received == 500)
   }
 
+  @Test("what a loop that ended has not read, the next one reads")
+  func endedLoop() async throws {
+    let (founder, member) = try await pair()
+    for number in 0..<10 { try await member.broadcast([UInt8(number)]) }
+    var seen: [UInt8] = []
+    while seen.count < 10 {
+      for await message in founder.messages {
+        seen.append(message.payload[0])
+        break
+      }
+    }
+    #expect(seen.sorted() == Array(0..<10))
+  }
+
   @Test("a cancelled reader ends, and the node goes on")
   func cancellation() async throws {
     let (founder, member) = try await pair()

@@ -24,7 +24,7 @@ final class Inbox: Sendable {
   /// Messages that wait for the reader of a tag at most. Chosen here.
   private static var taggedLimit: Int { 4_096 }
 
-  let mailbox = Mailbox<DeliveryBatch>(limit: Inbox.batchLimit)
+  let mailbox = Mailbox<Parcel>(limit: Inbox.batchLimit)
   private let state = Mutex(State())
   private let unread = Atomic<UInt64>(0)
   private let failures = Atomic<UInt64>(0)
@@ -56,9 +56,9 @@ final class Inbox: Sendable {
   /// Hands a batch to the readers, and keeps no reference to it.
   func deliver(_ batch: consuming DeliveryBatch) {
     if tagCount.load(ordering: .relaxed) > 0 { claimTagged(batch) }
-    guard let displaced = mailbox.push(consume batch) else { return }
-    unread.wrappingAdd(UInt64(displaced.buffer.count), ordering: .relaxed)
-    recycle(displaced)
+    guard let displaced = mailbox.push(Parcel(batch: consume batch)) else { return }
+    unread.wrappingAdd(UInt64(displaced.count), ordering: .relaxed)
+    recycle(displaced.batch)
   }
 
   private func claimTagged(_ batch: DeliveryBatch) {

@@ -77,6 +77,21 @@ final class Mailbox<Element: Sendable>: Sendable {
     return displaced
   }
 
+  /// Gives back what was taken and not used: it is the first to be taken again.
+  func putBack(_ element: Element) {
+    let continuation = state.withLock { state -> UnsafeContinuation<Element?, Never>? in
+      if !state.waiting.isEmpty { return state.waiting.removeFirst().continuation }
+      if state.first > 0 {
+        state.first -= 1
+        state.queue[state.first] = element
+      } else {
+        state.queue.insert(element, at: 0)
+      }
+      return nil
+    }
+    continuation?.resume(returning: element)
+  }
+
   /// Ends the queue: what is in it is still handed out, then nil.
   func finish() {
     let waiting = state.withLock { state in
@@ -140,19 +155,5 @@ final class Mailbox<Element: Sendable>: Sendable {
       }
       waiter?.continuation.resume(returning: nil)
     }
-  }
-}
-
-/// Counts a consumer of a mailbox for as long as it lives.
-final class MailboxReader<Element: Sendable>: Sendable {
-  let mailbox: Mailbox<Element>
-
-  init(_ mailbox: Mailbox<Element>) {
-    self.mailbox = mailbox
-    mailbox.addReader()
-  }
-
-  deinit {
-    mailbox.removeReader()
   }
 }

@@ -18,18 +18,10 @@ public struct Messages: AsyncSequence, Sendable {
 
   /// Takes messages batch by batch and hands them out without suspending in between.
   public struct Iterator: AsyncIteratorProtocol {
-    private let inbox: Inbox
-    private let reader: MailboxReader<DeliveryBatch>
-    @usableFromInline var batch: DeliveryBatch?
-    @usableFromInline var records: UnsafePointer<DeliveryBuffer.Record>?
-    @usableFromInline var payloads: UnsafePointer<UInt8>?
-    @usableFromInline var index = 0
-    @usableFromInline var end = 0
-    private var claims = 0
+    @usableFromInline let place: ReadingPlace
 
     init(_ inbox: Inbox) {
-      self.inbox = inbox
-      reader = MailboxReader(inbox.mailbox)
+      place = ReadingPlace(inbox)
     }
 
     /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
@@ -41,43 +33,8 @@ public struct Messages: AsyncSequence, Sendable {
     /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
     @inlinable
     public mutating func next(isolation: isolated (any Actor)?) async -> Message? {
-      if index < end, let batch, let records, let payloads {
-        defer { index &+= 1 }
-        return Message(records[index], payloads: payloads, in: batch)
-      }
-      return await nextOfNextBatch()
-    }
-
-    /// Gives back the batch that is used up and takes the next.
-    @usableFromInline
-    nonisolated(nonsending) mutating func nextOfNextBatch() async -> Message? {
-      while true {
-        if let batch {
-          skipClaimed(in: batch)
-          if index < end { return first(of: batch) }
-        }
-        if isKnownUniquelyReferenced(&batch), let used = batch.take() { inbox.recycle(used) }
-        (batch, records, payloads) = (nil, nil, nil)
-        (index, end, claims) = (0, 0, 0)
-        guard let next = await inbox.mailbox.next() else { return nil }
-        batch = next
-        (records, payloads) = next.buffer.contents
-      }
-    }
-
-    private mutating func first(of batch: DeliveryBatch) -> Message {
-      let contents = batch.buffer.contents
-      defer { index += 1 }
-      return Message(contents.records[index], payloads: contents.payloads, in: batch)
-    }
-
-    /// Moves to the next run of messages that no reader of a tag has claimed.
-    private mutating func skipClaimed(in batch: DeliveryBatch) {
-      while claims < batch.claimed.count, batch.claimed[claims] == index {
-        claims += 1
-        index += 1
-      }
-      end = claims < batch.claimed.count ? batch.claimed[claims] : batch.buffer.count
+      if let message = place.nextOfBatch() { return message }
+      return await place.nextOfNextBatch()
     }
   }
 }

@@ -37,6 +37,20 @@ struct SequenceWindows: ~Copyable {
     words[word] &= ~bit
   }
 
+  /// Unsets the numbers from `first` up to `end`, without it, whole words at a time where it can.
+  private func unset(_ first: UInt64, upTo end: UInt64, at place: Int) {
+    var sequence = first
+    while sequence < end {
+      if sequence & 63 == 0, end &- sequence >= 64 {
+        words[position(place, sequence).word] = 0
+        sequence &+= 64
+      } else {
+        unset(sequence, at: place)
+        sequence &+= 1
+      }
+    }
+  }
+
   /// Forgets everything about the stream at `place`.
   func clear(_ place: Int) {
     words.clear(place * wordsPerStream..<(place + 1) * wordsPerStream)
@@ -82,11 +96,7 @@ struct SequenceWindows: ~Copyable {
       if sequence &- stream.floor >= width {
         clear(place)
       } else {
-        var skipped = stream.floor &+ 1
-        while skipped < sequence {
-          unset(skipped, at: place)
-          skipped &+= 1
-        }
+        unset(stream.floor &+ 1, upTo: sequence, at: place)
       }
       stream.floor = sequence
     }

@@ -31,7 +31,8 @@ struct MessageLogTests {
       let payload = (0..<length).map { _ in UInt8(truncatingIfNeeded: step) }
       payload.withUnsafeBytes {
         log.append(
-          stream: stream, sequence: next[stream], targets: 5, hops: 3, isTagged: true, source: 2, isFindable: true, payload: $0)
+          stream: stream, sequence: next[stream], targets: 5, hops: 3, isTagged: true, source: 2,
+          isFindable: true, payload: $0)
       }
       model.append(Entry(stream: stream, sequence: next[stream], payload: payload))
       guard step % 7 == 0 else { continue }
@@ -62,7 +63,8 @@ struct MessageLogTests {
       while !log.hasRoom(for: 1) { log.evict() }
       payload.withUnsafeBytes {
         log.append(
-          stream: 0, sequence: sequence, targets: 0, hops: 0, isTagged: false, source: 0, isFindable: true, payload: $0)
+          stream: 0, sequence: sequence, targets: 0, hops: 0, isTagged: false, source: 0, isFindable: true,
+          payload: $0)
       }
     }
     let found = (UInt64(1)...200).filter { log.find(stream: 0, sequence: $0) != nil }
@@ -79,7 +81,9 @@ struct MessageLogTests {
     let room = (log.hasRoom(for: 128), log.hasRoom(for: 129))
     #expect(room == (true, false))
     payload.withUnsafeBytes {
-      log.append(stream: 0, sequence: 1, targets: 0, hops: 0, isTagged: false, source: 0, isFindable: true, payload: $0)
+      log.append(
+        stream: 0, sequence: 1, targets: 0, hops: 0, isTagged: false, source: 0, isFindable: true, payload: $0
+      )
     }
     let after = (log.hasRoom(for: 0), log.hasRoom(for: 1))
     #expect(after == (true, false))
