@@ -7,6 +7,7 @@
 import Grapevine
 import GrapevineCore
 import GrapevineTransport
+import Synchronization
 
 #if canImport(Glibc)
   import Glibc
@@ -21,6 +22,8 @@ actor Agent {
   let options: AgentOptions
   private let loop: EventLoop
   private var node: GossipNode?
+  /// The node for those who must not wait for this thread, which may be held up by whoever reads the output.
+  private nonisolated let reachable = Mutex<GossipNode?>(nil)
   private var output = JSONWriter()
   private var isFlushPlanned = false
   private var isEnding = false
@@ -41,6 +44,7 @@ actor Agent {
     do {
       let node = try await GossipNode(options.node)
       self.node = node
+      reachable.withLock { $0 = node }
       write { [isJSON = options.isJSON] in Report.listening(node, isJSON, &$0) }
       let events = await node.events()
       // The preference keeps the tasks on this thread where they wait: no pool of threads is started for
@@ -56,6 +60,12 @@ actor Agent {
       Standard.error("grapevine agent: \(error)\n")
       await end(ExitCode.failure)
     }
+  }
+
+  /// Has the node say goodbye, also while the output is held up.
+  nonisolated func partNow() {
+    guard let node = reachable.withLock({ $0 }) else { return }
+    Task(executorPreference: node.executor) { await node.leave() }
   }
 
   /// Leaves the cluster, prints what is left to print and ends the process; only the first call counts.

@@ -89,9 +89,11 @@ enum AgentCommand {
     let agent = Agent(options, on: loop)
     Task(executorPreference: loop) { await agent.run() }
     _ = Signals.wait()
+    agent.partNow()
     Task(executorPreference: loop) { await agent.end(ExitCode.success) }
-    _ = Signals.wait()
-    _exit(ExitCode.interrupted)
+    // Leaving takes two timeouts at most; what then still holds it up is whoever should read the output.
+    let limit = options.node.core.leaveTimeout * 2 + .seconds(2)
+    _exit(Signals.wait(limit: limit) == nil ? ExitCode.success : ExitCode.interrupted)
   }
 }
 

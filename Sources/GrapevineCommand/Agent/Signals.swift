@@ -24,6 +24,21 @@ enum Signals {
     return number
   }
 
+  /// Waits for the next of them for a limited time; nil when none came. Without a limit where the system has none.
+  static func wait(limit: Duration) -> Int32? {
+    #if os(Linux)
+      var set = requests()
+      var time = timespec(tv_sec: Int(limit.components.seconds), tv_nsec: 0)
+      while true {
+        let number = sigtimedwait(&set, nil, &time)
+        if number > 0 { return number }
+        if errno != EINTR { return nil }
+      }
+    #else
+      return wait()
+    #endif
+  }
+
   /// The one that has arrived and was not waited for; nil when none has.
   static func pending() -> Int32? {
     var set = sigset_t()
