@@ -131,8 +131,6 @@ extension Node {
   /// Members known by address that are not neighbours.
   public var knownCount: Int { view.passive.count }
 
-  /// Whether a datagram of the overlay's or a message waits to be flushed or the time of one has come.
-  ///
   /// The time at which the node must be stepped again at the latest; `never` when only input can change
   /// anything.
   public var nextDeadline: Instant {

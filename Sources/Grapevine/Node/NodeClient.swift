@@ -39,6 +39,10 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     stage = Outbox.emptyStage(payloadLimit: configuration.payloadLimit)
   }
 
+  deinit {
+    finishEvents()
+  }
+
   func step(readable: Bool, writable: Bool) -> EventLoopWait {
     var wait = EventLoopWait()
     let mustHold = holdsBack()
@@ -200,10 +204,9 @@ extension NodeClient {
     eventReaders.removeAll { $0.id == id }
   }
 
-  /// Ends everything that anybody waits for: the node is going away.
+  /// Ends the mailboxes, from any thread: the node is going away. Events end when the loop has let go of this.
   func finish() {
     inbox.finish()
     outbox.setOpen(false)
-    finishEvents()
   }
 }

@@ -78,10 +78,6 @@ final class NodeDriver {
     node.leave(now: MonotonicClock.now(), into: &effects)
   }
 
-  func destroy() {
-    node.destroy(into: &effects)
-  }
-
   func resumeDelivery() {
     node.resumeDelivery(now: MonotonicClock.now())
   }
