@@ -1,0 +1,7 @@
+// Every table that is reproduced, in the order in which they are printed.
+
+/// The papers' tables.
+public enum PaperTables {
+  /// All of them.
+  public static let all: [PaperTable] = []
+}
