@@ -19,32 +19,64 @@ public struct Configuration: Sendable, Equatable {
   /// Default: no limit but the datagram, chosen here: full packets cost the least.
   public var messagesPerDatagram = Int.max
 
-  /// Neighbours to which a message is pushed, at most.
+  /// How the node comes by its neighbours.
   ///
-  /// Default: 8, chosen here: all neighbours of the default view. Every neighbour but the one it came from is
+  /// Default: HyParView, chosen here: few links, which survive most failures (Leitão et al., DSN 2007 §5).
+  public var overlay = OverlayKind.hyParView
+
+  /// How messages travel.
+  ///
+  /// Default: Plumtree, chosen here: one copy for each member (Leitão et al., SRDS 2007 §5).
+  public var broadcast = BroadcastStrategy.plumtree
+
+  /// Rumour mongering by `.eager`: neighbours to which a message is pushed, at most.
+  ///
+  /// Default: 8, chosen here: more than the default view. Every neighbour but the one it came from is
   /// what HyParView calls flooding (Leitão et al., DSN 2007 §4.1); fewer is rumour mongering by chance
   /// (Demers et al., PODC 1987 §1.4), which relies on repair for whom chance leaves out.
   public var fanout = 8
 
-  /// Hops after which a message is no longer pushed; 1 to 15. Repair has no such limit.
+  /// Rumour mongering by `.eager`: hops after which a message is no longer pushed; 1 to 15. Repair has no
+  /// such limit.
   ///
   /// Default: 15, chosen here: what the wire can say; a view of 5 reaches 10^6 members in 10 hops.
   public var rounds = 15
 
-  /// Neighbours a node wants.
+  /// HyParView: neighbours a node wants, the size of its active view; 1 to 56.
   ///
   /// Default: 5 = log10(n) + 1 at the 10,000 nodes of HyParView (Leitão et al., DSN 2007 §5.1).
   public var viewTarget = 5
 
-  /// Neighbours a node accepts; at least `viewTarget`, at most 24.
+  /// Neighbours a node accepts; at least `viewTarget`, at most 56.
   ///
-  /// Default: 8, chosen here: room for newcomers without dropping a neighbour.
-  public var viewCapacity = 8
+  /// Default: 5, as `viewTarget` (Leitão et al., DSN 2007 §5.1). A full view wants as many as the cluster has
+  /// members.
+  public var viewCapacity = 5
 
-  /// Other members remembered, to become neighbours when one is lost.
+  /// Other members remembered, to become neighbours when one is lost: HyParView's passive view.
   ///
-  /// Default: 64, chosen here: twice the passive view of HyParView (Leitão et al., DSN 2007 §5.1).
-  public var passiveCapacity = 64
+  /// Default: 30, as HyParView (Leitão et al., DSN 2007 §5.1).
+  public var passiveCapacity = 30
+
+  /// HyParView: hops of a newcomer's walk, ARWL; 1 to 16.
+  ///
+  /// Default: 6, as HyParView (Leitão et al., DSN 2007 §5.1).
+  public var activeWalkLength = 6
+
+  /// HyParView: hops before the end of a walk at which the newcomer is remembered, PRWL.
+  ///
+  /// Default: 3, as HyParView (Leitão et al., DSN 2007 §5.1).
+  public var passiveWalkLength = 3
+
+  /// HyParView: neighbours named in a shuffle, k_a.
+  ///
+  /// Default: 3, as HyParView (Leitão et al., DSN 2007 §5.1).
+  public var shuffleActiveCount = 3
+
+  /// HyParView: other known members named in a shuffle, k_p; with `shuffleActiveCount` at most 8.
+  ///
+  /// Default: 4, as HyParView (Leitão et al., DSN 2007 §5.1).
+  public var shufflePassiveCount = 4
 
   /// Streams (an origin and a delivery level) remembered at most; at least 8.
   ///
@@ -59,17 +91,29 @@ public struct Configuration: Sendable, Equatable {
   /// Default: 8,192, chosen here: about 450 full datagrams of small messages, more than a round trip holds.
   public var sequenceWindow = 8_192
 
-  /// Payload bytes kept for repair; a power of two from 64 KiB to 2 GiB.
+  /// Payload bytes kept for repair; a power of two from 2 KiB to 2 GiB.
   ///
   /// Default: 4 MiB, chosen here: 30 s of 1,000 messages of 100 bytes a second.
   public var logBytes = 4 << 20
 
-  /// Messages kept for repair; a power of two.
+  /// Messages kept for repair; a power of two from 16 to 2^24.
   ///
   /// Default: 32,768, chosen here: matches 4 MiB of 128-byte messages.
   public var logMessages = 32_768
 
-  /// Time from a change until neighbours are told of it in a digest.
+  /// Plumtree: time that a message announced by lazy neighbours only may take to come on an eager link, before
+  /// one of them is grafted.
+  ///
+  /// Default: 150 ms, chosen here: a lost push is repaired within the tree in about 60 ms; one that was lost
+  /// twice, in twice that.
+  public var graftTimeout = Duration.milliseconds(150)
+
+  /// Plumtree: hops that a lazy neighbour's way must be shorter for it to replace the eager one; 1 to 15.
+  ///
+  /// Default: 7, as Plumtree (Leitão et al., SRDS 2007 §4).
+  public var optimisationThreshold = 7
+
+  /// Time from a change until neighbours are told of it in a digest: Plumtree's IHAVE is part of it.
   ///
   /// Default: 40 ms, chosen here: TCP's usual delayed acknowledgement; pushes have arrived by then.
   public var digestDelay = Duration.milliseconds(40)
@@ -101,10 +145,11 @@ public struct Configuration: Sendable, Equatable {
 
   /// Time without hearing from a neighbour after which the link is given up.
   ///
-  /// Default: 5 s, chosen here: five keepalives and the faster ones that follow the first silence.
+  /// A neighbour that answers no probe is given up earlier, after times that follow from the measured round
+  /// trip and loss. Default: 5 s, chosen here: five keepalives.
   public var linkTimeout = Duration.seconds(5)
 
-  /// Time between exchanges of samples of known members.
+  /// Time between shuffles, which mix what members know of each other: HyParView's cycle.
   ///
   /// Default: 10 s, chosen here: HyParView (Leitão et al., DSN 2007) leaves it open.
   public var shuffleInterval = Duration.seconds(10)
@@ -138,6 +183,23 @@ public struct Configuration: Sendable, Equatable {
   public init() {}
 }
 
+/// How a node comes by its neighbours.
+public enum OverlayKind: Sendable, Equatable {
+  /// HyParView (Leitão, Pereira, Rodrigues, DSN 2007): a small active and a larger passive view.
+  case hyParView
+  /// Every member is a neighbour of every other, up to `Configuration.viewCapacity`: for clusters of up to 57.
+  case full
+}
+
+/// How messages travel; on the reliable level digests and requests repair what each of them leaves out.
+public enum BroadcastStrategy: Sendable, Equatable {
+  /// Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007): along a tree of eager links, announced on the others.
+  case plumtree
+  /// Rumour mongering at once: whoever hears a message first pushes it to up to `Configuration.fanout`
+  /// neighbours, for `Configuration.rounds` hops.
+  case eager
+}
+
 /// A configuration that cannot work.
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
   /// What was found, what is allowed.
@@ -151,15 +213,21 @@ extension Configuration {
   public func validate() throws(ConfigurationError) {
     try check("datagramLimit", datagramLimit, 512...2_048)
     try check("messagesPerDatagram", messagesPerDatagram, 1...Int.max)
-    try check("fanout", fanout, 1...24)
+    try check("fanout", fanout, 1...56)
     try check("rounds", rounds, 1...Int(GossipHeader.hopsLimit))
-    try check("viewTarget", viewTarget, 1...24)
-    try check("viewCapacity", viewCapacity, viewTarget...24)
+    try check("viewTarget", viewTarget, 1...56)
+    try check("viewCapacity", viewCapacity, viewTarget...56)
+    try check("activeWalkLength", activeWalkLength, 1...Int(Walk.hopsLimit))
+    try check("passiveWalkLength", passiveWalkLength, 0...activeWalkLength)
+    try check("shuffleActiveCount", shuffleActiveCount, 0...PeerRecord.countLimit)
+    try check(
+      "shufflePassiveCount", shufflePassiveCount, 0...PeerRecord.countLimit - shuffleActiveCount)
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)
-    try check("logBytes", logBytes, 64 << 10...2 << 30)
-    try check("logMessages", logMessages, 64...1 << 24)
+    try check("logBytes", logBytes, 2 << 10...2 << 30)
+    try check("logMessages", logMessages, 16...1 << 24)
+    try check("optimisationThreshold", optimisationThreshold, 1...15)
     try check("handshakeAttempts", handshakeAttempts, 1...100)
     for (name, value) in [
       ("sequenceWindow", sequenceWindow), ("logMessages", logMessages), ("logBytes", logBytes),
@@ -167,7 +235,7 @@ extension Configuration {
       throw ConfigurationError(description: "\(name) is \(value); it must be a power of two")
     }
     for (name, value) in [
-      ("digestDelay", digestDelay), ("repairTimeout", repairTimeout),
+      ("digestDelay", digestDelay), ("graftTimeout", graftTimeout), ("repairTimeout", repairTimeout),
       ("keepaliveInterval", keepaliveInterval),
       ("linkTimeout", linkTimeout), ("handshakeTimeout", handshakeTimeout), ("joinTimeout", joinTimeout),
       ("shuffleInterval", shuffleInterval), ("exploreInterval", exploreInterval),

@@ -7,12 +7,12 @@ extension Node {
   public mutating func flush(now: Instant, into effects: inout Effects) -> Bool {
     guard lifecycle != .destroyed else { return false }
     // Each link has its turn to be first: those from `first` on, then those below it.
-    let below: UInt32 = (1 << UInt32(takeTurn())) &- 1
+    let below: SlotMask = (1 << SlotMask(takeTurn())) &- 1
     return flush(view.up & ~below, now: now, into: &effects)
       || flush(view.up & below, now: now, into: &effects)
   }
 
-  private mutating func flush(_ slots: UInt32, now: Instant, into effects: inout Effects) -> Bool {
+  private mutating func flush(_ slots: SlotMask, now: Instant, into effects: inout Effects) -> Bool {
     var rest = slots
     while rest != 0 {
       let slot = rest.trailingZeroBitCount
@@ -34,10 +34,11 @@ extension Node {
     var acknowledgement = false
     var digest = false
     var payload = false
-    var sample = false
+    /// A probe, a PRUNE or a GRAFT.
+    var word = false
     var keepalive = false
 
-    var isEmpty: Bool { !(acknowledgement || digest || payload || sample || keepalive) }
+    var isEmpty: Bool { !(acknowledgement || digest || payload || word || keepalive) }
   }
 
   @inline(__always)
@@ -48,7 +49,7 @@ extension Node {
     agenda.payload =
       view.links[slot].mayPush
       && (dissemination.states[slot].repairCount > 0 || dissemination.hasPush(slot))
-    agenda.sample = view.links[slot].owesSample
+    agenda.word = view.links[slot].owesProbe || dissemination.tree.owes(slot)
     agenda.keepalive = view.keepaliveAt(slot) <= now
     return agenda
   }
@@ -63,12 +64,16 @@ extension Node {
     Frame.begin(Frame.link, in: &writer)
     writer.write(view.links[slot].nextNumber)
     if view.links[slot].owesAcknowledgement || agenda.keepalive { writeAcknowledgement(slot, to: &writer) }
-    if agenda.sample { writeSample(slot, to: &writer) }
-    var elicits = false
+    var elicits = view.links[slot].owesProbe
+    dissemination.tree.write(slot, to: &writer, counters: &counters)
+    if elicits {
+      writer.write(MessageKind.probe)
+      view.links[slot].didProbe(now: now)
+    }
     if agenda.digest {
       let before = writer.count
       dissemination.writeRequests(slot, to: &writer, counters: &counters)
-      elicits = writer.count > before
+      if writer.count > before { elicits = true }
       dissemination.writeDigest(slot, to: &writer, now: now)
     }
     if agenda.payload {
@@ -97,12 +102,5 @@ extension Node {
     view.links[slot].framesOwed = 0
     view.links[slot].framesUnreported = 0
     view.links[slot].acknowledgeAt = .never
-  }
-
-  private mutating func writeSample(_ slot: Int, to writer: inout Writer) {
-    writer.write(view.links[slot].asksSample ? MessageKind.sampleAsking : MessageKind.sample)
-    view.links[slot].owesSample = false
-    view.links[slot].asksSample = false
-    view.writeSample(excluding: view.links[slot].endpoint, to: &writer)
   }
 }

@@ -93,9 +93,15 @@ extension Node {
     case MessageKind.request:
       try dissemination.onRequest(from: slot, cursor: &cursor, now: now)
       return true
-    case MessageKind.sample, MessageKind.sampleAsking:
-      try view.readSample(from: &cursor, now: now)
-      if kind == MessageKind.sampleAsking { view.links[slot].owesSample = true }
+    case MessageKind.probe:
+      view.links[slot].owe(delay: 0, now: now)
+    case MessageKind.prune:
+      dissemination.tree.onPrune(slot)
+    case MessageKind.graft:
+      dissemination.tree.onGraft(slot)
+    case MessageKind.overlay:
+      try overlay.onMessage(
+        kind, from: slot, &cursor, &view, now: now, counters: &counters, into: &effects)
     case MessageKind.disconnect:
       try view.readSample(from: &cursor, now: now)
       view.drop(slot, because: .closedByPeer, now: now, counters: &counters, into: &effects)
@@ -143,16 +149,21 @@ extension Node {
         counters.droppedOwn &+= 1
         return
       }
-      view.onConnect(connect, from: source, now: now, counters: &counters, into: &effects)
+      if view.onConnect(connect, from: source, now: now, counters: &counters, into: &effects) {
+        overlay.onConnect(connect, from: source, &view, now: now, counters: &counters, into: &effects)
+      }
     case MessageKind.accept, MessageKind.refuse:
       let answer = try Answer(from: &cursor)
       if kind == MessageKind.accept {
-        try view.onAccept(
+        _ = try view.onAccept(
           answer, from: source, now: now, sample: &cursor, counters: &counters, into: &effects)
       } else {
-        try view.onRefuse(
+        let isOurs = try view.onRefuse(
           answer, from: source, now: now, sample: &cursor, counters: &counters, into: &effects)
+        if isOurs { overlay.linkLost(&view, now: now) }
       }
+    case MessageKind.shuffleReply:
+      try overlay.onShuffleReply(&cursor, &view, now: now, counters: &counters)
     default:
       throw .unknownKind
     }

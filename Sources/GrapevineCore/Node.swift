@@ -19,7 +19,8 @@ public struct Node: ~Copyable {
   /// What happened so far.
   public internal(set) var counters = Counters()
 
-  var view: PartialView
+  var view: Neighbourhood
+  var overlay: Overlay
   var dissemination: Dissemination
   private var phaseDeadline = Instant.never
   private var newcomerUntil = Instant.never
@@ -44,8 +45,9 @@ public struct Node: ~Copyable {
     self.configuration = configuration
     self.identity = identity
     var generator = Generator(seed: seed)
-    view = PartialView(
+    view = Neighbourhood(
       identity: identity, configuration: configuration, seed: generator.next(), receiveWindow: receiveWindow)
+    overlay = Overlay(configuration)
     dissemination = Dissemination(identity: identity, configuration: configuration, seed: generator.next())
   }
 }
@@ -59,7 +61,9 @@ extension Node {
   public mutating func join(_ contacts: [Endpoint], now: Instant, into effects: inout Effects) {
     guard lifecycle == .initialized || lifecycle == .disconnected else { return }
     let usable = contacts.filter(\.isUsable)
-    view.open(contacts: usable, now: now)
+    view.contacts = usable
+    view.isOpen = true
+    overlay.open(&view, now: now)
     enter(.joining, into: &effects)
     phaseDeadline = now + configuration.joinTimeout.asNanoseconds
     if contacts.isEmpty {
@@ -136,6 +140,7 @@ extension Node {
   public var nextDeadline: Instant {
     guard lifecycle != .destroyed else { return .never }
     var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)
+    if view.isOpen { deadline = min(deadline, overlay.nextDeadline(view)) }
     var rest = view.up
     while rest != 0 {
       let slot = rest.trailingZeroBitCount
@@ -154,6 +159,7 @@ extension Node {
   public mutating func advance(now: Instant, into effects: inout Effects) {
     guard lifecycle != .destroyed else { return }
     view.advance(now: now, counters: &counters, into: &effects)
+    if view.isOpen { overlay.advance(&view, now: now, counters: &counters, into: &effects) }
     applyViewChanges(now: now, into: &effects)
     var rest = view.up
     while rest != 0 {
@@ -175,21 +181,30 @@ extension Node {
     }
   }
 
-  /// Tells the dissemination which links came and went.
+  /// Tells the overlay and the dissemination which links came and went.
   mutating func applyViewChanges(now: Instant, into effects: inout Effects) {
-    let changes = view.takeChanges()
-    var down = changes.down
-    while down != 0 {
-      dissemination.linkDown(down.trailingZeroBitCount, now: now)
-      down &= down &- 1
+    var isFirst = false
+    while true {
+      // What the overlay does about one change can be another.
+      let changes = view.takeChanges()
+      guard changes.down | changes.up != 0 else { break }
+      var down = changes.down
+      while down != 0 {
+        dissemination.linkDown(down.trailingZeroBitCount, now: now)
+        down &= down &- 1
+      }
+      if changes.down != 0 { overlay.linkLost(&view, now: now) }
+      var up = changes.up
+      while up != 0 {
+        let slot = up.trailingZeroBitCount
+        up &= up &- 1
+        dissemination.linkUp(slot, peer: view.links[slot].peer, now: now)
+        overlay.linkUp(slot, &view, now: now, counters: &counters, into: &effects)
+        isFirst = true
+      }
     }
-    var up = changes.up
-    while up != 0 {
-      let slot = up.trailingZeroBitCount
-      dissemination.linkUp(slot, peer: view.links[slot].peer, now: now)
-      up &= up &- 1
-    }
-    if lifecycle == .joining && changes.up != 0 { becomeConnected(now: now, into: &effects) }
+    dissemination.targets = overlay.targets(view)
+    if lifecycle == .joining && isFirst { becomeConnected(now: now, into: &effects) }
   }
 
   private mutating func becomeConnected(now: Instant, into effects: inout Effects) {
@@ -204,6 +219,7 @@ extension Node {
   }
 
   private mutating func disconnect(now: Instant, into effects: inout Effects) {
+    overlay.shut(&view, now: now, counters: &counters, into: &effects)
     view.shut(now: now, counters: &counters, into: &effects)
     applyViewChanges(now: now, into: &effects)
     phaseDeadline = .never

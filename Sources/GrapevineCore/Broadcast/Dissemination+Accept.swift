@@ -13,18 +13,20 @@ extension Dissemination {
     else {
       counters.duplicates &+= header.count
       counters.copiesReceived &+= header.count
+      if header.origin == identity { didBringDuplicate(slot, parent: MessageLog.ownSource, now: now) }
       return try skipPayloads(header.count, cursor: &cursor)
     }
     let highest = header.first &+ header.count &- 1
-    let bit: UInt32 = 1 << UInt32(slot)
+    let bit: SlotMask = 1 << SlotMask(slot)
     let row = slot &* capacity &+ place
     if progress[row].high < highest { progress[row].high = highest }
     if streams[place].knownHigh < highest { streams[place].knownHigh = highest }
     streams[place].lastActive = now
     let floorBefore = streams[place].floor
     let hops = min(header.hops &+ 1, GossipHeader.hopsLimit)
-    let eligible = hops < rounds ? up & ~bit : 0
+    let parent = streams[place].parent
     var sequence = header.first
+    var isNew = false
     defer { didAccept(place, floorBefore: floorBefore, now: now) }
     while sequence <= highest {
       let payload = try cursor.readBytes(try cursor.readVariable())
@@ -35,7 +37,8 @@ extension Dissemination {
           payload.count <= payloadLimit
         {
           log.append(
-            stream: place, sequence: sequence, targets: chooseTargets(eligible), hops: hops,
+            stream: place, sequence: sequence, targets: pushTargets(except: bit, hops: hops),
+            hops: hops,
             isTagged: header.isTagged, source: UInt8(truncatingIfNeeded: slot),
             isFindable: header.level == .reliable, payload: payload)
           effects.deliveries.append(
@@ -44,6 +47,7 @@ extension Dissemination {
           windows.insert(sequence, in: &streams[place], at: place)
           streams[place].logged &+= 1
           counters.deliveries &+= 1
+          isNew = true
         } else {
           counters.deferred &+= 1
         }
@@ -56,6 +60,11 @@ extension Dissemination {
         counters.deferred &+= 1
       }
       sequence &+= 1
+    }
+    if isNew {
+      didBringFirst(slot, place, now: now)
+    } else {
+      didBringDuplicate(slot, parent: parent, now: now)
     }
   }
 
@@ -71,6 +80,7 @@ extension Dissemination {
       // Progress: what was asked for is arriving. When all of it is here, the rest is asked for at once.
       streams[place].fruitlessRequests = 0
       streams[place].unsuppliedSince = Instant()
+      streams[place].missingSince = now
       let isAnswered = streams[place].floor >= streams[place].requestedThrough
       scheduleRequest(place, at: isAnswered ? now + reorderGrace : now + repairTimeout)
     }
@@ -87,6 +97,7 @@ extension Dissemination {
     streams[place].isRequestDue = false
     streams[place].fruitlessRequests = 0
     streams[place].unsuppliedSince = Instant()
+    streams[place].missingSince = now
     incomplete[incompleteCount] = UInt32(truncatingIfNeeded: place)
     incompleteCount += 1
     scheduleRequest(place, at: now + reorderGrace)

@@ -21,7 +21,7 @@ extension Dissemination {
   /// window that the other end can take.
   @inline(__always)
   private func judgePush(_ entry: MessageLog.Entry, on slot: Int) -> PushVerdict {
-    guard entry.targets & 1 << UInt32(slot) != 0 else { return .unwanted }
+    guard entry.targets & 1 << SlotMask(slot) != 0 else { return .unwanted }
     let place = Int(entry.stream)
     guard streams[place].level == .reliable else { return .wanted }
     let floor = progress[slot &* capacity &+ place].floor
@@ -49,7 +49,7 @@ extension Dissemination {
   /// - Returns: The number of messages written; 0 when not even one fits.
   private func writeRun(_ slot: Int, from start: UInt64, limit: Int, to writer: inout Writer) -> Int {
     let first = log[start]
-    let bit: UInt32 = 1 << UInt32(slot)
+    let bit: SlotMask = 1 << SlotMask(slot)
     let head = (first.hops == 0 ? 1 : 9) + variableLength(first.sequence)
     var room = writer.remaining - head
     var index = start
@@ -115,7 +115,7 @@ extension Dissemination {
 
   /// Whether an entry will be pushed on a link anyway.
   private func isPending(_ index: UInt64, on slot: Int) -> Bool {
-    index >= states[slot].cursor && log[index].targets & 1 << UInt32(slot) != 0
+    index >= states[slot].cursor && log[index].targets & 1 << SlotMask(slot) != 0
   }
 
   /// Messages looked up for one datagram at most, found or not: what an asker can make us do at a time.

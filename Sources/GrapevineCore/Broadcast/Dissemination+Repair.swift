@@ -62,7 +62,9 @@ extension Dissemination {
     let stream = streams[place]
     let floor = pending.map { min(stream.floor, $0 - 1) } ?? stream.floor
     let low = min(stream.evictedHigh, floor)
-    DigestEntry(origin: stream.origin, floor: floor, available: floor - low, ranges: 0).write(to: &writer)
+    DigestEntry(
+      origin: stream.origin, floor: floor, available: floor - low, hops: hops(of: floor, place), ranges: 0
+    ).write(to: &writer)
     let rangesAt = writer.count - 1
     guard stream.ahead > 0, pending == nil else { return }
     var position = stream.floor
@@ -75,6 +77,11 @@ extension Dissemination {
       ranges += 1
     }
     writer.overwrite(at: rangesAt, with: ranges)
+  }
+
+  /// The hops with which a message would be pushed from here; the most when it is not in the log.
+  private func hops(of sequence: UInt64, _ place: Int) -> UInt8 {
+    log.find(stream: place, sequence: sequence).map { log[$0].hops } ?? GossipHeader.hopsLimit
   }
 
   /// Has told again what the other end has not confirmed in time, and asks it to confirm.
@@ -122,6 +129,7 @@ extension Dissemination {
     }
     progress[row].high = max(progress[row].high, high)
     progress[row].low = entry.floor - entry.available + 1
+    considerShorterWay(slot, place, floor: entry.floor, hops: entry.hops, now: now)
     let isOwn = place < 2
     if !isOwn, high > streams[place].knownHigh { streams[place].knownHigh = high }
     if progress[row].floor >= streams[place].floor {
@@ -172,13 +180,13 @@ extension Dissemination {
   /// What neighbours show of a stream's first missing message.
   private struct Supply {
     /// Those that hold it.
-    var holders: UInt32 = 0
+    var holders: SlotMask = 0
     /// Those that hold later ones only: they may lack it as well, or what they told of it is old.
-    var hopefuls: UInt32 = 0
+    var hopefuls: SlotMask = 0
     /// How many held it and have forgotten it, those of them that have later ones which are missing here,
     /// and the lowest number that any of them still has.
     var forgetful = 0
-    var others: UInt32 = 0
+    var others: SlotMask = 0
     var lowest = UInt64.max
     /// Whether the origin itself is a neighbour, and has forgotten the message or not sent it yet.
     var isForgottenByOrigin = false
@@ -228,6 +236,10 @@ extension Dissemination {
     let hasHope = supply.hopefuls != 0 && streams[place].fruitlessRequests < Self.fruitlessLimit
     if supply.holders != 0 || hasHope {
       streams[place].unsuppliedSince = Instant()
+      if waitsForTree(place, holders: supply.holders | supply.hopefuls, now: now) {
+        streams[place].requestAt = streams[place].missingSince + graftTimeout
+        return
+      }
       return ask(supply.holders != 0 ? supply.holders : supply.hopefuls, place, now: now)
     }
     if supply.forgetful == 0, supply.hopefuls == 0, streams[place].ahead == 0 {
@@ -241,9 +253,9 @@ extension Dissemination {
   }
 
   /// Has a request written to one of `suppliers`; another than the last time when that was fruitless.
-  private mutating func ask(_ suppliers: UInt32, _ place: Int, now: Instant) {
-    var choices = suppliers
-    let last: UInt32 = 1 << UInt32(streams[place].requestSlot)
+  private mutating func ask(_ suppliers: SlotMask, _ place: Int, now: Instant) {
+    var choices = suppliers & tree.eager != 0 && strategy == .plumtree ? suppliers & tree.eager : suppliers
+    let last: SlotMask = 1 << SlotMask(streams[place].requestSlot)
     if streams[place].fruitlessRequests > 0, choices & ~last != 0 { choices &= ~last }
     var skip = generator.below(choices.nonzeroBitCount)
     while skip > 0 {
@@ -251,11 +263,15 @@ extension Dissemination {
       skip -= 1
     }
     let fruitless = UInt64(streams[place].fruitlessRequests)
-    streams[place].requestSlot = UInt8(choices.trailingZeroBitCount)
+    let slot = choices.trailingZeroBitCount
+    // Nobody who pushes to us has it: the tree is broken here.
+    if strategy == .plumtree, fruitless > 0 || !tree.isEager(slot) { tree.graft(slot) }
+    streams[place].requestSlot = UInt8(slot)
     streams[place].fruitlessRequests = min(streams[place].fruitlessRequests + 1, Self.fruitlessLimit)
     streams[place].requestAt = now + min(repairTimeout << fruitless, max(repairTimeout, 1_000_000_000))
     streams[place].isRequestDue = true
-    states[choices.trailingZeroBitCount].digestAt = min(states[choices.trailingZeroBitCount].digestAt, now)
+    states[slot].digestAt = min(states[slot].digestAt, now)
+    states[slot].askedAt = now
   }
 
   /// Nobody offers the first missing message: waits for somebody who does, then reports a gap.

@@ -1,8 +1,8 @@
 // How messages travel: pushed eagerly, repaired by asking.
 //
-// A message that is new here goes into the log, to the application, and eagerly on to some neighbours: rumour
-// mongering (Demers et al., PODC 1987 §1.4) over the view. Neighbours tell each other in digests what they
-// hold; whoever lacks something asks one of those who have it: anti-entropy (same paper, §1.3). A message
+// A message that is new here goes into the log, to the application, and eagerly on to some neighbours: those
+// of the tree (`Plumtree`), or as many as rumour mongering takes. Neighbours tell each other in digests what
+// they hold; whoever lacks something asks one of those who have it: anti-entropy (same paper, §1.3). A message
 // stays in the log until every neighbour has it, so that a slow or lossy link slows its senders and loses
 // nothing.
 
@@ -28,6 +28,9 @@ struct LinkState: BitwiseCopyable {
   var repairCount: UInt8 = 0
   /// Whether the next digest asks for one in return.
   var asks = false
+  /// When the other end was last told not to push, and when it was last asked for something.
+  var prunedAt = Instant()
+  var askedAt = Instant()
 
   init() {}
 }
@@ -61,6 +64,9 @@ struct Dissemination: ~Copyable {
   let repairTimeout: Nanoseconds
   let gapPatience: Nanoseconds
   let stallLimit: Nanoseconds
+  let strategy: BroadcastStrategy
+  let graftTimeout: Nanoseconds
+  let optimisationThreshold: UInt8
 
   var streams: StreamTable
   let windows: SequenceWindows
@@ -78,7 +84,11 @@ struct Dissemination: ~Copyable {
   var incompleteCount = 0
   /// The earliest time at which one of these wants attention.
   var repairAt = Instant.never
-  var up: UInt32 = 0
+  var up: SlotMask = 0
+  /// Of these, the links that messages are pushed to.
+  var targets: SlotMask = 0
+  /// Plumtree's share of these.
+  var tree = Plumtree()
   /// Our reliable messages up to this number may be sent without looking at the neighbours again.
   private var windowEnd: UInt64 = 0
   var generator: Generator
@@ -97,6 +107,9 @@ struct Dissemination: ~Copyable {
     repairTimeout = configuration.repairTimeout.asNanoseconds
     gapPatience = configuration.gapPatience.asNanoseconds
     stallLimit = configuration.stallLimit.asNanoseconds
+    strategy = configuration.broadcast
+    graftTimeout = configuration.graftTimeout.asNanoseconds
+    optimisationThreshold = UInt8(configuration.optimisationThreshold)
     generator = Generator(seed: seed)
     capacity = configuration.streamCapacity
     wordsPerLink = (capacity + 63) / 64
@@ -122,7 +135,8 @@ struct Dissemination: ~Copyable {
 extension Dissemination {
   /// A link came up: its other end is told everything.
   mutating func linkUp(_ slot: Int, peer: UInt64, now: Instant) {
-    up |= 1 << UInt32(slot)
+    up |= 1 << SlotMask(slot)
+    tree.linkUp(slot)
     windowEnd = 0
     var state = LinkState()
     state.peer = peer
@@ -146,7 +160,9 @@ extension Dissemination {
 
   /// A link went down: what was asked of it is asked of another.
   mutating func linkDown(_ slot: Int, now: Instant) {
-    up &= ~(1 << UInt32(slot))
+    up &= ~(1 << SlotMask(slot))
+    targets &= up
+    tree.linkDown(slot)
     states[slot] = LinkState()
     for position in 0..<incompleteCount {
       let place = Int(incomplete[position])
@@ -176,11 +192,11 @@ extension Dissemination {
 
   /// The neighbours that a new message is pushed to, of those in `eligible`.
   @inline(__always)
-  mutating func chooseTargets(_ eligible: UInt32) -> UInt32 {
+  mutating func chooseTargets(_ eligible: SlotMask) -> SlotMask {
     eligible.nonzeroBitCount <= fanout ? eligible : drawTargets(eligible)
   }
 
-  private mutating func drawTargets(_ eligible: UInt32) -> UInt32 {
+  private mutating func drawTargets(_ eligible: SlotMask) -> SlotMask {
     var chosen = eligible
     for _ in 0..<eligible.nonzeroBitCount - fanout {
       var skip = generator.below(chosen.nonzeroBitCount)
@@ -218,7 +234,7 @@ extension Dissemination {
       let slot = rest.trailingZeroBitCount
       rest &= rest &- 1
       guard !states[slot].isLagging else { continue }
-      let isPushed = states[slot].cursor > log.tail || entry.targets & 1 << UInt32(slot) == 0
+      let isPushed = states[slot].cursor > log.tail || entry.targets & 1 << SlotMask(slot) == 0
       let isHeld =
         !isReliable || progress[slot &* capacity &+ place].floor >= entry.sequence
         || Int(entry.source) == slot
@@ -254,7 +270,8 @@ extension Dissemination {
     }
     let sequence = streams[place].floor &+ 1
     log.append(
-      stream: place, sequence: sequence, targets: chooseTargets(up), hops: 0, isTagged: isTagged,
+      stream: place, sequence: sequence, targets: pushTargets(except: 0, hops: 0), hops: 0,
+      isTagged: isTagged,
       source: MessageLog.ownSource, isFindable: level == .reliable, payload: payload)
     streams[place].floor = sequence
     streams[place].knownHigh = sequence

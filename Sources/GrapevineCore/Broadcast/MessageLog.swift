@@ -14,7 +14,7 @@ struct MessageLog: ~Copyable {
     /// The place of its stream.
     var stream: UInt32
     /// The links that it is to be pushed on.
-    var targets: UInt32
+    var targets: SlotMask
     var length: UInt16
     /// The hop count to send it with.
     var hops: UInt8
@@ -88,7 +88,7 @@ struct MessageLog: ~Copyable {
   ///   which may be any, could all fall into one bucket.
   @inline(__always)
   mutating func append(
-    stream: Int, sequence: UInt64, targets: UInt32, hops: UInt8, isTagged: Bool, source: UInt8,
+    stream: Int, sequence: UInt64, targets: SlotMask, hops: UInt8, isTagged: Bool, source: UInt8,
     isFindable: Bool, payload: UnsafeRawBufferPointer
   ) {
     let place = UInt32(truncatingIfNeeded: stream)

@@ -9,6 +9,8 @@ struct Stream: BitwiseCopyable {
   var isIncomplete = false
   /// Whether the request for what is missing is still to be written.
   var isRequestDue = false
+  /// The slot that the last new message came on.
+  var parent: UInt8 = MessageLog.ownSource
   /// The slot of the neighbour asked, and how often in a row without success.
   var requestSlot: UInt8 = 0
   var fruitlessRequests: UInt8 = 0
@@ -25,6 +27,8 @@ struct Stream: BitwiseCopyable {
   var evictedHigh: UInt64 = 0
   /// The last number asked for.
   var requestedThrough: UInt64 = 0
+  /// Since when the first missing message is missing.
+  var missingSince = Instant()
   /// When to ask next.
   var requestAt = Instant()
   /// Since when nobody offers the first missing message; zero when somebody does.

@@ -27,6 +27,10 @@ public struct Counters: Sendable, Equatable {
   public var repairs: UInt64 = 0
   /// Requests for missing messages sent.
   public var requestsSent: UInt64 = 0
+  /// Links of the broadcast tree cut because they brought duplicates.
+  public var prunesSent: UInt64 = 0
+  /// Links made part of the broadcast tree because messages did not come or came a long way.
+  public var graftsSent: UInt64 = 0
   /// Messages given up and reported as gaps.
   public var messagesLost: UInt64 = 0
 

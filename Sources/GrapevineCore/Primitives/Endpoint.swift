@@ -31,6 +31,9 @@ public struct Endpoint: Hashable, Sendable, BitwiseCopyable {
     high == 0 && low >> 32 == 0xffff ? UInt32(truncatingIfNeeded: low) : nil
   }
 
+  /// No address at all.
+  static var zero: Endpoint { Endpoint(high: 0, low: 0, port: 0) }
+
   /// Whether a datagram can be addressed to it: the port and the address are not all zero, and the address is
   /// not a multicast or broadcast address.
   public var isUsable: Bool {

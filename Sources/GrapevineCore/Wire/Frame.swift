@@ -51,16 +51,26 @@ enum MessageKind {
   static let connect: UInt8 = 0x03
   static let accept: UInt8 = 0x04
   static let refuse: UInt8 = 0x05
+  static let shuffleReply: UInt8 = 0x06
 
   static let acknowledge: UInt8 = 0x10
   static let digest: UInt8 = 0x11
   /// A digest whose sender wants to hear the receiver's state of the same streams.
   static let digestAsking: UInt8 = 0x12
   static let request: UInt8 = 0x13
-  static let sample: UInt8 = 0x14
-  /// A sample whose sender wants one in return.
-  static let sampleAsking: UInt8 = 0x15
   static let disconnect: UInt8 = 0x16
+  /// Asks for an acknowledgement at once.
+  static let probe: UInt8 = 0x17
+
+  /// Plumtree: push no more on this link.
+  static let prune: UInt8 = 0x18
+  /// Plumtree: push on this link.
+  static let graft: UInt8 = 0x19
+
+  // Overlays; see `OverlayMessages.swift`.
+  static let overlay: ClosedRange<UInt8> = 0x30...0x3f
+  static let forwardJoin: UInt8 = 0x30
+  static let shuffle: UInt8 = 0x31
 
   static let gossip: UInt8 = 0x80
 }

@@ -2,7 +2,7 @@
 //
 //   HELLO      version(1)  nonce(8)  sender(8)
 //   CHALLENGE  nonce(8)  sender(8)  cookie(8)
-//   CONNECT    version(1)  nonce(8)  cookie(8)  sender(8)  urgent(1)  window(v)
+//   CONNECT    version(1)  nonce(8)  cookie(8)  sender(8)  need(1)  window(v)
 //   ACCEPT     nonce(8)  sender(8)  window(v)  records
 //   REFUSE     nonce(8)  sender(8)  reason(v)  records
 //
@@ -63,23 +63,35 @@ struct Challenge: Equatable {
   }
 }
 
+/// How much whoever asks for a link needs it.
+enum LinkNeed: UInt8 {
+  /// HyParView's NEIGHBOR of low priority: it may be refused for lack of room.
+  case low = 0
+  /// HyParView's NEIGHBOR of high priority: the sender has no other neighbour, so a full view makes room.
+  case high = 1
+  /// HyParView's JOIN: as high, and others are told of the sender.
+  case join = 2
+  /// An arc of SCAMP, or a link of a full view: no view decides, only whether a slot is free.
+  case arc = 3
+}
+
 /// CONNECT: here is your cookie; be my neighbour.
 struct Connect: Equatable {
   var version: UInt8
   var nonce: UInt64
   var cookie: UInt64
   var sender: UInt64
-  /// Whether the sender has no other neighbour; such a request is not refused for lack of room.
-  var isUrgent: Bool
+  /// How much the sender needs the link.
+  var need: LinkNeed
   /// Datagrams that the sender's receive buffer holds.
   var window: UInt64
 
-  init(nonce: UInt64, cookie: UInt64, sender: UInt64, isUrgent: Bool, window: UInt64) {
+  init(nonce: UInt64, cookie: UInt64, sender: UInt64, need: LinkNeed, window: UInt64) {
     version = Frame.version
     self.nonce = nonce
     self.cookie = cookie
     self.sender = sender
-    self.isUrgent = isUrgent
+    self.need = need
     self.window = window
   }
 
@@ -88,7 +100,8 @@ struct Connect: Equatable {
     nonce = try cursor.read(UInt64.self)
     cookie = try cursor.read(UInt64.self)
     sender = try cursor.read(UInt64.self)
-    isUrgent = try cursor.read(UInt8.self) != 0
+    guard let need = LinkNeed(rawValue: try cursor.read(UInt8.self)) else { throw .outOfRange }
+    self.need = need
     window = try cursor.readVariable()
     guard sender != 0 else { throw .outOfRange }
   }
@@ -99,7 +112,7 @@ struct Connect: Equatable {
     writer.write(nonce)
     writer.write(cookie)
     writer.write(sender)
-    writer.write(UInt8(isUrgent ? 1 : 0))
+    writer.write(need.rawValue)
     writer.writeVariable(window)
   }
 }
@@ -112,6 +125,9 @@ public enum RefusalReason: UInt8, Sendable {
   case leaving = 2
   /// It speaks another version of the protocol.
   case version = 3
+  /// Its view is full, of neighbours it has not heard of for a while: it checks whether they live. Worth
+  /// asking again soon.
+  case checking = 4
 }
 
 /// The head of ACCEPT and REFUSE; a list of peer records follows in the same message.

@@ -127,6 +127,7 @@ struct FlowTests {
   @Test("no message is pushed to more neighbours than the fanout", arguments: 1...4)
   func fanout(fanout: Int) throws {
     var configuration = World.small
+    configuration.broadcast = .eager
     configuration.fanout = fanout
     let world = World()
     let members = try world.cluster(6, configuration: configuration)
@@ -151,12 +152,13 @@ struct FlowTests {
   @Test("rounds limit how far a message is pushed; repair has no such limit")
   func rounds() throws {
     var configuration = World.small
+    configuration.broadcast = .eager
     configuration.rounds = 1
     configuration.viewTarget = 2
     configuration.viewCapacity = 2
     let world = World()
     let members = try world.cluster(6, configuration: configuration)
-    world.run(20_000)
+    world.run(60_000)
     let mark = world.sent.count
     try world.broadcast("near", from: members[0])
     #expect(world.run(10_000) { members[1...].allSatisfy { $0.texts == ["near"] } })
@@ -174,7 +176,7 @@ struct FlowTests {
     configuration.viewCapacity = 2
     let world = World()
     let members = try world.cluster(6, configuration: configuration)
-    world.run(20_000)
+    world.run(60_000)
     let mark = world.sent.count
     try world.broadcast("far", from: members[0])
     world.run(1_000)

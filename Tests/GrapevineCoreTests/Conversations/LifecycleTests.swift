@@ -28,12 +28,14 @@ struct LifecycleTests {
 
   @Test("leaving ends by its timeout, even when a neighbour takes nothing")
   func leaveTimeout() throws {
+    var configuration = World.small
+    configuration.leaveTimeout = .milliseconds(300)
     let world = World()
-    let members = try world.cluster(2)
+    let members = try world.cluster(2, configuration: configuration)
     world.crash(members[1])
     try world.broadcast("nobody hears", from: members[0])
     world.leave(members[0])
-    world.run(1_990)
+    world.run(290)
     #expect(members[0].node.lifecycle == .leaving)
     world.run(20)
     #expect(members[0].node.lifecycle == .disconnected)
@@ -47,7 +49,7 @@ struct LifecycleTests {
     try world.broadcast("nobody hears", from: members[0])
     let cookie = try Intruder.cookie(for: World.endpoint(5), id: 5, nonce: 1, of: members[0], in: world)
     world.leave(members[0])
-    let connect = Connect(nonce: 1, cookie: cookie, sender: 5, isUrgent: true, window: 64)
+    let connect = Connect(nonce: 1, cookie: cookie, sender: 5, need: .high, window: 64)
     _ = Intruder.ask(.connect(connect), members[0], from: World.endpoint(5), in: world)
     world.run(3_000)
     #expect(members[0].node.lifecycle == .disconnected && members[0].node.neighbourCount == 0)

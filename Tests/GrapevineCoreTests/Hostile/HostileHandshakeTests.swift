@@ -48,7 +48,7 @@ struct HostileHandshakeTests {
     let source = World.endpoint(2)
     let cookie = try Intruder.cookie(for: source, id: 2, nonce: 5, of: member, in: world)
     func connect(_ nonce: UInt64, _ cookie: UInt64, _ id: UInt64, _ from: Endpoint) -> [WireMessage] {
-      let connect = Connect(nonce: nonce, cookie: cookie, sender: id, isUrgent: true, window: 64)
+      let connect = Connect(nonce: nonce, cookie: cookie, sender: id, need: .high, window: 64)
       return Intruder.ask(.connect(connect), member, from: from, in: world)
     }
     for bit in 0..<64 { #expect(connect(5, cookie ^ 1 << UInt64(bit), 2, source).isEmpty) }
@@ -68,7 +68,7 @@ struct HostileHandshakeTests {
     let source = World.endpoint(2)
     let cookie = try Intruder.cookie(for: source, id: 2, nonce: 5, of: member, in: world)
     let connect = WireMessage.connect(
-      Connect(nonce: 5, cookie: cookie, sender: 2, isUrgent: true, window: 64))
+      Connect(nonce: 5, cookie: cookie, sender: 2, need: .high, window: 64))
     world.run(32_001)
     #expect(Intruder.ask(connect, member, from: source, in: world).isEmpty)
     #expect(member.node.neighbourCount == 0)
@@ -81,7 +81,7 @@ struct HostileHandshakeTests {
     world.run(14_900)
     let cookie = try Intruder.cookie(for: source, id: 2, nonce: 5, of: member, in: world)
     let connect = WireMessage.connect(
-      Connect(nonce: 5, cookie: cookie, sender: 2, isUrgent: true, window: 64))
+      Connect(nonce: 5, cookie: cookie, sender: 2, need: .high, window: 64))
     world.run(15_000)
     #expect(Intruder.ask(connect, member, from: source, in: world).count == 1)
   }
@@ -91,7 +91,7 @@ struct HostileHandshakeTests {
     let (world, member) = try founder()
     var intruder = try Intruder(2, id: 2, linksWith: member, in: world)
     let connect = WireMessage.connect(
-      Connect(nonce: 77, cookie: intruder.cookie, sender: 2, isUrgent: true, window: 64))
+      Connect(nonce: 77, cookie: intruder.cookie, sender: 2, need: .high, window: 64))
     for _ in 0..<100 { #expect(Intruder.ask(connect, member, from: intruder.endpoint, in: world).count == 1) }
     #expect(member.counters.linksUp == 1 && member.node.neighbourCount == 1)
     intruder.send(.own(2, 1, "still the same link"), in: world)
@@ -144,7 +144,7 @@ struct HostileHandshakeTests {
     let own = victim.id.value
     let messages: [WireMessage] = [
       .hello(Hello(nonce: 1, sender: own)),
-      .connect(Connect(nonce: 1, cookie: 1, sender: own, isUrgent: true, window: 64)),
+      .connect(Connect(nonce: 1, cookie: 1, sender: own, need: .high, window: 64)),
     ]
     for message in messages {
       #expect(Intruder.ask(message, victim, from: World.endpoint(9), in: pair.world).isEmpty)
@@ -169,8 +169,11 @@ struct HostileHandshakeTests {
 struct AmplificationTests {
   /// A member whose views are full, so that its answers are as long as they can be.
   private func popular() throws -> (world: World, member: Member) {
+    var configuration = World.small
+    configuration.viewCapacity = 8
+    configuration.passiveCapacity = 64
     let world = World()
-    let member = try world.add(1)
+    let member = try world.add(1, configuration: configuration)
     world.join(member, [])
     for number in 2...9 {
       var neighbour = try Intruder(number, id: UInt64(number), linksWith: member, in: world)
@@ -178,7 +181,7 @@ struct AmplificationTests {
         PeerRecord(
           id: UInt64(number * 100 + $0), endpoint: Endpoint(high: 1, low: UInt64(number * 100 + $0), port: 5))
       }
-      neighbour.send(.sample(asking: false, records), in: world)
+      neighbour.send(.sample(records), in: world)
     }
     return (world, member)
   }
@@ -221,7 +224,7 @@ struct AmplificationTests {
     let (world, member) = try popular()
     let cookie = try Intruder.cookie(for: World.endpoint(50), id: 50, nonce: 5, of: member, in: world)
     let connect = WireMessage.connect(
-      Connect(nonce: 5, cookie: cookie, sender: 50, isUrgent: false, window: 64))
+      Connect(nonce: 5, cookie: cookie, sender: 50, need: .low, window: 64))
     #expect(reaction(to: openFrame(bytes(of: [connect])), from: World.endpoint(51), member, world) == 0)
   }
 
@@ -230,7 +233,7 @@ struct AmplificationTests {
     let (world, member) = try popular()
     let cookie = try Intruder.cookie(for: World.endpoint(50), id: 50, nonce: 5, of: member, in: world)
     let frame = openFrame(
-      bytes(of: [.connect(Connect(nonce: 5, cookie: cookie, sender: 50, isUrgent: false, window: 64))]))
+      bytes(of: [.connect(Connect(nonce: 5, cookie: cookie, sender: 50, need: .low, window: 64))]))
     #expect(reaction(to: frame, from: World.endpoint(50), member, world) > 3 * frame.count)
   }
 }

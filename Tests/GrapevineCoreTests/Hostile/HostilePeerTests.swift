@@ -211,10 +211,10 @@ struct HostilePeerTests {
         PeerRecord(id: victim.id.value, endpoint: World.endpoint(70)),
         PeerRecord(id: 2, endpoint: World.endpoint(2)),
       ]
-    intruder.send(.sample(asking: true, records), in: pair.world)
+    intruder.send(.sample(records), in: pair.world)
     #expect(victim.node.knownCount == known)
     // Our own address under another name: it is greeted, recognised and forgotten.
-    intruder.send(.sample(asking: false, [PeerRecord(id: 7, endpoint: victim.endpoint)]), in: pair.world)
+    intruder.send(.sample([PeerRecord(id: 7, endpoint: victim.endpoint)]), in: pair.world)
     intruder.linger(seconds: 60, in: pair.world)
     #expect(victim.counters.droppedOwn >= 1)
     #expect(!victim.node.neighbours.contains { $0.endpoint == victim.endpoint })
@@ -226,7 +226,7 @@ struct HostilePeerTests {
     var (pair, intruder) = try besieged()
     let records = (0..<9).map { PeerRecord(id: UInt64($0 + 100), endpoint: World.endpoint($0 + 100)) }
     let known = intruder.victim.node.knownCount
-    intruder.send(.sample(asking: false, records), in: pair.world)
+    intruder.send(.sample(records), in: pair.world)
     #expect(intruder.victim.node.knownCount == known && intruder.victim.counters.droppedInvalid == 1)
     try pair.expectHonestTraffic()
   }
@@ -238,7 +238,7 @@ struct HostilePeerTests {
       let records = (0..<8).map {
         PeerRecord(id: UInt64(number * 8 + $0 + 1_000), endpoint: World.endpoint(number * 8 + $0 + 1_000))
       }
-      intruder.send(.sample(asking: false, records), in: pair.world)
+      intruder.send(.sample(records), in: pair.world)
     }
     #expect(intruder.victim.node.knownCount == World.small.passiveCapacity)
     #expect(intruder.victim.node.neighbourCount == 3)

@@ -26,7 +26,7 @@ struct InsiderTests {
 
   @Test("nonces do not follow from each other as draws of the generator do")
   func nonces() {
-    var view = PartialView(
+    var view = Neighbourhood(
       identity: MemberID(1), configuration: Configuration(), seed: 42, receiveWindow: 64)
     let nonces = (0..<100).map { _ in view.nextNonce() }
     #expect(Set(nonces).count == 100)

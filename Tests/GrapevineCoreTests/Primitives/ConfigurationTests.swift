@@ -20,13 +20,13 @@ struct ConfigurationTests {
     Change("datagramLimit is 65001") { $0.datagramLimit = 65_001 },
     Change("messagesPerDatagram is 0") { $0.messagesPerDatagram = 0 },
     Change("fanout is 0") { $0.fanout = 0 },
-    Change("fanout is 25") { $0.fanout = 25 },
+    Change("fanout is 57") { $0.fanout = 57 },
     Change("rounds is 0") { $0.rounds = 0 },
     Change("rounds is 16") { $0.rounds = 16 },
     Change("viewTarget is 0") { $0.viewTarget = 0 },
-    Change("viewTarget is 25") { ($0.viewTarget, $0.viewCapacity) = (25, 25) },
+    Change("viewTarget is 57") { ($0.viewTarget, $0.viewCapacity) = (57, 57) },
     Change("viewCapacity is 4") { $0.viewCapacity = 4 },
-    Change("viewCapacity is 25") { $0.viewCapacity = 25 },
+    Change("viewCapacity is 57") { $0.viewCapacity = 57 },
     Change("passiveCapacity is 7") { $0.passiveCapacity = 7 },
     Change("passiveCapacity is 4097") { $0.passiveCapacity = 4_097 },
     Change("streamCapacity is 7") { $0.streamCapacity = 7 },
@@ -34,11 +34,11 @@ struct ConfigurationTests {
     Change("sequenceWindow is 32") { $0.sequenceWindow = 32 },
     Change("sequenceWindow is 131072") { $0.sequenceWindow = 131_072 },
     Change("sequenceWindow is 100") { $0.sequenceWindow = 100 },
-    Change("logBytes is 32768") { $0.logBytes = 32 << 10 },
+    Change("logBytes is 1024") { $0.logBytes = 1 << 10 },
     Change("logBytes is 65537") { $0.logBytes = 65_537 },
     Change("datagramLimit is 2049") { $0.datagramLimit = 2_049 },
     Change("logBytes is 4294967296") { $0.logBytes = 4 << 30 },
-    Change("logMessages is 32") { $0.logMessages = 32 },
+    Change("logMessages is 8") { $0.logMessages = 8 },
     Change("logMessages is 100") { $0.logMessages = 100 },
     Change("logMessages is 33554432") { $0.logMessages = 1 << 25 },
     Change("handshakeAttempts is 0") { $0.handshakeAttempts = 0 },
@@ -78,7 +78,7 @@ struct ConfigurationTests {
     },
     Change("large datagrams and views") {
       ($0.datagramLimit, $0.logBytes, $0.fanout, $0.rounds) = (2_048, 512 << 10, 24, 15)
-      ($0.viewTarget, $0.viewCapacity, $0.passiveCapacity) = (24, 24, 4_096)
+      ($0.viewTarget, $0.viewCapacity, $0.passiveCapacity) = (56, 56, 4_096)
       ($0.streamCapacity, $0.sequenceWindow) = (1_000, 65_536)
     },
   ]

@@ -37,13 +37,13 @@ struct SipHashTests {
 
   @Test("both directions of a link have keys of their own, which every input changes")
   func linkKeys() {
-    let keys = PartialView.linkKeys(nonce: 1, cookie: 2, initiator: 3, responder: 4)
+    let keys = Neighbourhood.linkKeys(nonce: 1, cookie: 2, initiator: 3, responder: 4)
     let others = [
-      PartialView.linkKeys(nonce: 9, cookie: 2, initiator: 3, responder: 4),
-      PartialView.linkKeys(nonce: 1, cookie: 9, initiator: 3, responder: 4),
-      PartialView.linkKeys(nonce: 1, cookie: 2, initiator: 9, responder: 4),
-      PartialView.linkKeys(nonce: 1, cookie: 2, initiator: 3, responder: 9),
-      PartialView.linkKeys(nonce: 1, cookie: 2, initiator: 4, responder: 3),
+      Neighbourhood.linkKeys(nonce: 9, cookie: 2, initiator: 3, responder: 4),
+      Neighbourhood.linkKeys(nonce: 1, cookie: 9, initiator: 3, responder: 4),
+      Neighbourhood.linkKeys(nonce: 1, cookie: 2, initiator: 9, responder: 4),
+      Neighbourhood.linkKeys(nonce: 1, cookie: 2, initiator: 3, responder: 9),
+      Neighbourhood.linkKeys(nonce: 1, cookie: 2, initiator: 4, responder: 3),
     ]
     let all = (others + [keys]).flatMap { [$0.fromInitiator, $0.fromResponder] }
     #expect(Set(all).count == 12)
@@ -52,7 +52,7 @@ struct SipHashTests {
   @Test("the cluster's name decides the key of open frames")
   func clusterNames() {
     let names = ["", "a", "b", "ab", "ba", "a\0", "\0"]
-    #expect(Set(names.map(PartialView.openKey)).count == names.count)
+    #expect(Set(names.map(Neighbourhood.openKey)).count == names.count)
   }
 }
 

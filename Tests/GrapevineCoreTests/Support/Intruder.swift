@@ -22,10 +22,10 @@ struct Intruder {
     self.victim = victim
     endpoint = World.endpoint(number)
     cookie = try Self.cookie(for: endpoint, id: id, nonce: 77, of: victim, in: world)
-    let connect = Connect(nonce: 77, cookie: cookie, sender: id, isUrgent: true, window: 64)
+    let connect = Connect(nonce: 77, cookie: cookie, sender: id, need: .high, window: 64)
     let reply = try #require(Self.ask(.connect(connect), victim, from: endpoint, in: world).first)
     guard case .accept(let answer, _) = reply else { throw IntruderError.notAccepted }
-    let keys = PartialView.linkKeys(nonce: 77, cookie: cookie, initiator: id, responder: answer.sender)
+    let keys = Neighbourhood.linkKeys(nonce: 77, cookie: cookie, initiator: id, responder: answer.sender)
     sendKey = keys.fromInitiator
     receiveKey = keys.fromResponder
   }

@@ -12,7 +12,12 @@ enum WireMessage: Equatable {
   case acknowledge(highest: UInt16, count: UInt16)
   case digest(asking: Bool, [StreamState])
   case request(origin: UInt64, floor: UInt64, [SequenceRange])
-  case sample(asking: Bool, [PeerRecord])
+  case probe
+  case prune
+  case graft
+  case forwardJoin(ForwardJoin)
+  case shuffle(Shuffle, [PeerRecord])
+  case shuffleReply(ShuffleReply, [PeerRecord])
   case disconnect([PeerRecord])
   case gossip(GossipHeader, [[UInt8]])
 
@@ -21,8 +26,11 @@ enum WireMessage: Equatable {
     var entry: DigestEntry
     var ranges: [SequenceRange]
 
-    init(_ origin: UInt64, floor: UInt64, available: UInt64 = 0, ranges: [SequenceRange] = []) {
-      entry = DigestEntry(origin: origin, floor: floor, available: available, ranges: UInt64(ranges.count))
+    init(
+      _ origin: UInt64, floor: UInt64, available: UInt64 = 0, hops: UInt8 = 15, ranges: [SequenceRange] = []
+    ) {
+      entry = DigestEntry(
+        origin: origin, floor: floor, available: available, hops: hops, ranges: UInt64(ranges.count))
       self.ranges = ranges
     }
   }
@@ -39,6 +47,12 @@ extension WireMessage {
     let header = GossipHeader(
       origin: origin, level: .reliable, isTagged: false, hops: hops, first: sequence, count: 1)
     return .gossip(header, [Array(text.utf8)])
+  }
+
+  /// A shuffle that ends at its first receiver, who remembers whom it names.
+  static func sample(_ records: [PeerRecord], from origin: UInt64 = Packet.senderMark) -> WireMessage {
+    .shuffle(
+      Shuffle(hops: 0, ttl: 0, nonce: 1, origin: PeerRecord(id: origin, endpoint: .zero)), records)
   }
 
   func write(to writer: inout Writer) {
@@ -71,8 +85,15 @@ extension WireMessage {
       writer.write(UInt8(ranges.count))
       var position = floor
       for range in ranges { range.write(after: &position, to: &writer) }
-    case .sample(let asking, let records):
-      writer.write(asking ? MessageKind.sampleAsking : MessageKind.sample)
+    case .probe: writer.write(MessageKind.probe)
+    case .prune: writer.write(MessageKind.prune)
+    case .graft: writer.write(MessageKind.graft)
+    case .forwardJoin(let walk): walk.write(to: &writer)
+    case .shuffle(let shuffle, let records):
+      shuffle.write(to: &writer)
+      Self.write(records, to: &writer)
+    case .shuffleReply(let reply, let records):
+      reply.write(to: &writer)
       Self.write(records, to: &writer)
     case .disconnect(let records):
       writer.write(MessageKind.disconnect)
@@ -112,8 +133,15 @@ extension WireMessage {
       let count = try cursor.read(UInt8.self)
       self = .request(
         origin: origin, floor: floor, try Self.ranges(after: floor, UInt64(count), from: &cursor))
-    case MessageKind.sample: self = .sample(asking: false, try Self.records(from: &cursor))
-    case MessageKind.sampleAsking: self = .sample(asking: true, try Self.records(from: &cursor))
+    case MessageKind.probe: self = .probe
+    case MessageKind.prune: self = .prune
+    case MessageKind.graft: self = .graft
+    case MessageKind.forwardJoin: self = .forwardJoin(try ForwardJoin(from: &cursor))
+    case MessageKind.shuffle:
+      let origin = PeerRecord(id: sender, endpoint: .zero)
+      self = .shuffle(try Shuffle(sender: origin, from: &cursor), try Self.records(from: &cursor))
+    case MessageKind.shuffleReply:
+      self = .shuffleReply(try ShuffleReply(from: &cursor), try Self.records(from: &cursor))
     case MessageKind.disconnect: self = .disconnect(try Self.records(from: &cursor))
     case MessageKind.gossip...:
       let header = try GossipHeader(kind: kind, sender: sender, from: &cursor)
@@ -136,7 +164,8 @@ extension WireMessage {
       let entry = try DigestEntry(from: &cursor)
       let ranges = try ranges(after: entry.floor, entry.ranges, from: &cursor)
       states.append(
-        StreamState(entry.origin, floor: entry.floor, available: entry.available, ranges: ranges))
+        StreamState(
+          entry.origin, floor: entry.floor, available: entry.available, hops: entry.hops, ranges: ranges))
     }
     return states
   }
@@ -187,7 +216,7 @@ func openFrame(_ body: [UInt8], cluster: String = "") -> [UInt8] {
   written { writer in
     Frame.begin(Frame.open, in: &writer)
     body.withUnsafeBytes { writer.write($0) }
-    Frame.finish(&writer, key: PartialView.openKey(clusterName: cluster))
+    Frame.finish(&writer, key: Neighbourhood.openKey(clusterName: cluster))
   }
 }
 

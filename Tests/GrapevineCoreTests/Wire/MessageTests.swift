@@ -12,8 +12,8 @@ struct MessageTests {
   static let samples: [WireMessage] = [
     .hello(Hello(nonce: 1, sender: 2)), .hello(Hello(version: 9, nonce: .max, sender: .max)),
     .challenge(Challenge(nonce: 1, sender: 2, cookie: .max)),
-    .connect(Connect(nonce: 1, cookie: 2, sender: 3, isUrgent: true, window: 64)),
-    .connect(Connect(nonce: .max, cookie: 0, sender: .max, isUrgent: false, window: .max)),
+    .connect(Connect(nonce: 1, cookie: 2, sender: 3, need: .high, window: 64)),
+    .connect(Connect(nonce: .max, cookie: 0, sender: .max, need: .low, window: .max)),
     .accept(Answer(nonce: 1, sender: 2, detail: 300), records),
     .accept(Answer(nonce: 1, sender: 2, detail: 0), []),
     .refuse(Answer(nonce: 1, sender: 2, detail: 1), records),
@@ -29,7 +29,10 @@ struct MessageTests {
       ]),
     .request(
       origin: 5, floor: 10, [SequenceRange(first: 11, last: 11), SequenceRange(first: 500, last: 70_000)]),
-    .sample(asking: false, records), .sample(asking: true, []),
+    .sample(records), .sample([]), .probe, .prune, .graft,
+    .shuffle(Shuffle(hops: 2, ttl: 3, nonce: .max, origin: records[0]), records),
+    .shuffleReply(ShuffleReply(nonce: 1, sender: 2), records),
+    .forwardJoin(ForwardJoin(ttl: 6, newcomer: records[1])),
     .disconnect(records),
     .own(Packet.senderMark, 1, "hello"), .own(Packet.senderMark, UInt64.max / 2, ""),
     .forwarded(9, 70_000, "far", hops: 15),
@@ -61,9 +64,9 @@ struct MessageTests {
     "identities of zero are refused",
     arguments: [
       .challenge(Challenge(nonce: 1, sender: 0, cookie: 1)),
-      .connect(Connect(nonce: 1, cookie: 2, sender: 0, isUrgent: true, window: 64)),
+      .connect(Connect(nonce: 1, cookie: 2, sender: 0, need: .high, window: 64)),
       .accept(Answer(nonce: 1, sender: 0, detail: 300), []),
-      .sample(asking: false, [PeerRecord(id: 0, endpoint: Endpoint(ipv4: 1, port: 1))]),
+      .sample([PeerRecord(id: 0, endpoint: Endpoint(ipv4: 1, port: 1))]),
       .digest(asking: false, [.init(0, floor: 1)]), .forwarded(0, 1, "", hops: 1),
     ] as [WireMessage])
   func zeroIdentity(message: WireMessage) {
@@ -126,7 +129,8 @@ struct MessageTests {
 
   @Test("limits that the writers rely on hold for the largest values")
   func limits() {
-    let widest = DigestEntry(origin: .max, floor: UInt64.max / 2, available: UInt64.max / 2, ranges: 32)
+    let widest = DigestEntry(
+      origin: .max, floor: UInt64.max / 2, available: UInt64.max / 2, hops: 15, ranges: 32)
     #expect(written { widest.write(to: &$0) }.count <= DigestEntry.headLimit)
     #expect(
       Self.records.allSatisfy { record in written { record.write(to: &$0) }.count <= PeerRecord.lengthLimit })

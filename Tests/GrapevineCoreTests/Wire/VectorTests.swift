@@ -43,7 +43,7 @@ struct WireVector: Sendable, CustomTestStringConvertible {
 
   /// The frame that the document must show.
   var frame: [UInt8] {
-    let keys = PartialView.linkKeys(
+    let keys = Neighbourhood.linkKeys(
       nonce: Self.nonce, cookie: Self.cookie, initiator: Self.initiator, responder: Self.responder)
     let body = bytes(of: messages)
     return switch sender {
@@ -97,7 +97,7 @@ extension WireVector {
     .open("challenge", .challenge(Challenge(nonce: nonce, sender: responder, cookie: cookie))),
     .open(
       "connect",
-      .connect(Connect(nonce: nonce, cookie: cookie, sender: initiator, isUrgent: true, window: 64))),
+      .connect(Connect(nonce: nonce, cookie: cookie, sender: initiator, need: .high, window: 64))),
     .open("accept", .accept(answer(300), [])),
     .open("refuse", .refuse(answer(1), records)),
     .open("refuse-version", .refuse(answer(3), [])),
@@ -119,8 +119,19 @@ extension WireVector {
         ])),
     .link("digest-asking", .responder, 1, .digest(asking: true, [.init(responder, floor: 0)])),
     .link("request", .initiator, 7, .request(origin: third, floor: 10, [run(11, 11), run(14, 312)])),
-    .link("sample", .initiator, 9, .sample(asking: false, Array(records.prefix(1)))),
-    .link("sample-asking", .initiator, 10, .sample(asking: true, records)),
+    .link("probe", .initiator, 8, .probe),
+    .link("prune", .responder, 8, .prune),
+    .link("graft", .initiator, 9, .graft, .request(origin: third, floor: 10, [run(11, 11)])),
+    .link("forward-join", .initiator, 10, .forwardJoin(ForwardJoin(ttl: 6, newcomer: records[0]))),
+    .link(
+      "shuffle", .initiator, 11,
+      .shuffle(
+        Shuffle(hops: 0, ttl: 6, nonce: nonce, origin: PeerRecord(id: initiator, endpoint: .zero)),
+        Array(records.prefix(1)))),
+    .link(
+      "shuffle-forwarded", .responder, 12,
+      .shuffle(Shuffle(hops: 1, ttl: 5, nonce: nonce, origin: records[1]), Array(records.prefix(1)))),
+    .open("shuffle-reply", .shuffleReply(ShuffleReply(nonce: nonce, sender: third), records)),
     .link("disconnect", .responder, 65_535, .disconnect([])),
     .link(
       "full-frame", .responder, 11, .acknowledge(highest: 1, count: 1),
@@ -152,10 +163,10 @@ struct VectorTests {
   @Test("the keys follow as the document says")
   func keys() {
     func bytes(_ value: UInt64) -> [UInt8] { written { $0.write(value) } }
-    let keys = PartialView.linkKeys(
+    let keys = Neighbourhood.linkKeys(
       nonce: WireVector.nonce, cookie: WireVector.cookie, initiator: WireVector.initiator,
       responder: WireVector.responder)
-    #expect(documented["open-key"] == bytes(PartialView.openKey(clusterName: "example")))
+    #expect(documented["open-key"] == bytes(Neighbourhood.openKey(clusterName: "example")))
     #expect(documented["link-key-from-initiator"] == bytes(keys.fromInitiator))
     #expect(documented["link-key-from-responder"] == bytes(keys.fromResponder))
   }

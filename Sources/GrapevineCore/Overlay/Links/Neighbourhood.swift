@@ -1,23 +1,19 @@
-// Whom a node talks to: a bounded view of the cluster.
+// The links of a node, the members it knows by address, and how a link comes and goes.
 //
-// A node keeps a handful of neighbours, with whom it has symmetric links, and remembers some more members by
-// address. Any member takes a newcomer in: one that has room, or is the newcomer's only hope, accepts; one
-// that is full refuses and names others. When a neighbour is lost, a remembered member takes its place. Now
-// and then neighbours exchange samples of whom they know, and members that were lost are tried again, so
-// that the halves of a cluster find each other after a partition.
-//
-// The two views and the urgent request follow HyParView (Leitão, Pereira, Rodrigues, DSN 2007 §4). Differs:
-// no random walks, samples of the accepting member take their place; links are watched by keepalives, because
-// datagrams have no connection that breaks.
+// An overlay decides with whom a node is linked; this is what every overlay stands on. Links are symmetric
+// and authenticated; a table of known members, one of lost ones and the configured contacts say who else
+// could be asked. Nothing here decides whom to ask: see `HyParView`, `Scamp` and `FullView`.
 
-/// The neighbours of a node and how it comes by them.
-struct PartialView: ~Copyable {
+/// The links of a node and the members it knows.
+struct Neighbourhood: ~Copyable {
   let identity: UInt64
   let configuration: Configuration
   /// Datagrams of our receive buffer that each neighbour may use.
   let windowShare: UInt64
   var links: LinkTable
+  /// Members known by address: HyParView's passive view.
   var passive: PeerTable
+  /// Members that were lost, to be tried again in case it was the network.
   var lost: PeerTable
   var contacts: [Endpoint] = []
   var generator: Generator
@@ -35,17 +31,10 @@ struct PartialView: ~Copyable {
   /// Whether handshakes are begun and answered with ACCEPT.
   var isOpen = false
   /// Slots of established links.
-  private(set) var up: UInt32 = 0
+  private(set) var up: SlotMask = 0
   /// Slots that came up or went down since the last `takeChanges`.
-  private var cameUp: UInt32 = 0
-  private var wentDown: UInt32 = 0
-
-  var nextConnect = Instant()
-  var nextDisplacement = Instant()
-  var nextContact = Instant()
-  var nextShuffle = Instant.never
-  var nextExplore = Instant.never
-  var contactBackoff: Nanoseconds
+  private var cameUp: SlotMask = 0
+  private var wentDown: SlotMask = 0
 
   init(
     identity: MemberID, configuration: Configuration, seed: UInt64, receiveWindow: Int
@@ -63,7 +52,6 @@ struct PartialView: ~Copyable {
     keepalive = configuration.keepaliveInterval.asNanoseconds
     linkTimeout = configuration.linkTimeout.asNanoseconds
     acknowledgeDelay = configuration.digestDelay.asNanoseconds
-    contactBackoff = configuration.handshakeTimeout.asNanoseconds
   }
 
   /// The checksum key of open frames: all nodes of a cluster's name compute the same, whatever their
@@ -73,9 +61,7 @@ struct PartialView: ~Copyable {
     for byte in clusterName.utf8 { hash.add(UInt64(byte)) }
     return hash.finish()
   }
-}
 
-extension PartialView {
   /// A number that nobody can foresee, and that tells nothing of the others.
   mutating func nextNonce() -> UInt64 {
     nonceCount &+= 1
@@ -84,29 +70,19 @@ extension PartialView {
     return hash.finish()
   }
 
-  /// The number of established links.
-  var neighbourCount: Int { up.nonzeroBitCount }
-
-  /// The slot of the link or handshake with `endpoint`.
-  func slot(of endpoint: Endpoint) -> Int? { links.slot(of: endpoint) }
-
-  /// The number of handshakes of our own under way.
-  var pendingCount: Int { links.occupied.nonzeroBitCount - neighbourCount }
-
   /// The slots that went down and came up since the last call; a replaced link is in both.
-  mutating func takeChanges() -> (down: UInt32, up: UInt32) {
+  mutating func takeChanges() -> (down: SlotMask, up: SlotMask) {
     defer { (wentDown, cameUp) = (0, 0) }
     return (wentDown, cameUp)
   }
 
   mutating func didComeUp(_ slot: Int, counters: inout Counters, into effects: inout Effects) {
-    up |= 1 << UInt32(slot)
-    cameUp |= 1 << UInt32(slot)
+    up |= 1 << SlotMask(slot)
+    cameUp |= 1 << SlotMask(slot)
     counters.linksUp &+= 1
     let link = links[slot]
     passive.remove(link.endpoint)
     lost.remove(link.endpoint)
-    contactBackoff = configuration.handshakeTimeout.asNanoseconds
     effects.events.append(.neighbourUp(MemberID(link.peer), link.endpoint))
   }
 
@@ -116,15 +92,14 @@ extension PartialView {
   ) {
     let link = links[slot]
     guard link.phase == .up else { return }
-    up &= ~(1 << UInt32(slot))
-    if cameUp & 1 << UInt32(slot) != 0 {
-      cameUp &= ~(1 << UInt32(slot))
+    up &= ~(1 << SlotMask(slot))
+    if cameUp & 1 << SlotMask(slot) != 0 {
+      cameUp &= ~(1 << SlotMask(slot))
     } else {
-      wentDown |= 1 << UInt32(slot)
+      wentDown |= 1 << SlotMask(slot)
     }
     links.free(slot)
     counters.linksDown &+= 1
-    nextConnect = min(nextConnect, now + Self.connectPause)
     let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
     switch loss {
     case .timedOut: lost.insert(record, notBefore: now, using: &generator)
@@ -134,48 +109,103 @@ extension PartialView {
     }
     effects.events.append(.neighbourDown(MemberID(link.peer), link.endpoint, loss))
   }
+}
 
-  /// Derives the keys of both directions from what both ends and nobody off the path know.
-  static func linkKeys(nonce: UInt64, cookie: UInt64, initiator: UInt64, responder: UInt64) -> (
-    fromInitiator: UInt64, fromResponder: UInt64
-  ) {
-    let key = SecretKey(first: nonce, second: cookie)
-    var forward = SipHash(key: key)
-    forward.add(initiator)
-    forward.add(responder)
-    var backward = SipHash(key: key)
-    backward.add(~responder)
-    backward.add(~initiator)
-    return (forward.finish(), backward.finish())
+// Who there is.
+extension Neighbourhood {
+  /// The number of established links.
+  var neighbourCount: Int { up.nonzeroBitCount }
+
+  /// The number of handshakes of our own under way.
+  var pendingCount: Int { links.occupied.nonzeroBitCount - neighbourCount }
+
+  /// The slot of the link or handshake with `endpoint`.
+  @inline(__always)
+  func slot(of endpoint: Endpoint) -> Int? { links.slot(of: endpoint) }
+
+  /// The established link with a member, found by its id.
+  func slot(ofMember id: UInt64) -> Int? {
+    var rest = up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if links[slot].peer == id { return slot }
+    }
+    return nil
+  }
+
+  /// The neighbour that came last: those who come in numbers displace each other, and not who was there
+  /// before.
+  func youngestNeighbour(except kept: SlotMask = 0) -> Int? {
+    var youngest: Int?
+    var rest = up & ~kept
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if let best = youngest, links[best].upSince >= links[slot].upSince { continue }
+      youngest = slot
+    }
+    return youngest
+  }
+
+  /// A random neighbour, of those not in `excluded`.
+  mutating func randomNeighbour(except excluded: SlotMask = 0) -> Int? {
+    var rest = up & ~excluded
+    guard rest != 0 else { return nil }
+    for _ in 0..<generator.below(rest.nonzeroBitCount) { rest &= rest &- 1 }
+    return rest.trailingZeroBitCount
+  }
+
+  /// A random contact without a link or a handshake.
+  mutating func freeContact() -> Endpoint? {
+    guard !contacts.isEmpty else { return nil }
+    let start = generator.below(contacts.count)
+    for step in 0..<contacts.count {
+      let contact = contacts[(start + step) % contacts.count]
+      if slot(of: contact) == nil { return contact }
+    }
+    return nil
   }
 
   /// Remembers members that a peer named, except ourselves, neighbours and unusable addresses.
-  mutating func learn(_ record: PeerRecord, now: Instant) {
-    guard record.id != identity, record.endpoint.isUsable, slot(of: record.endpoint) == nil else { return }
+  ///
+  /// - Returns: Whether it is somebody to turn to.
+  @discardableResult
+  mutating func learn(_ record: PeerRecord, now: Instant) -> Bool {
+    guard record.id != identity, record.endpoint.isUsable, slot(of: record.endpoint) == nil else {
+      return false
+    }
     passive.insert(record, notBefore: now, using: &generator)
-    // Whoever waits to ask a contact again has somebody better to ask now.
-    nextConnect = min(nextConnect, now + Self.connectPause)
+    return true
   }
 
-  /// The time between two handshakes begun to fill the view. Chosen here: a few round trips of a local
-  /// network, so that an answer can make the next one needless.
-  static var connectPause: Nanoseconds { 5_000_000 }
+  /// A time around `interval`: 3/4 to 5/4 of it, so that nodes started together do not stay in step.
+  mutating func jittered(_ interval: Nanoseconds) -> Nanoseconds {
+    interval - interval / 4 + UInt64(generator.below(Int(truncatingIfNeeded: interval / 2 + 1)))
+  }
+}
 
-  /// Writes up to `PeerRecord.countLimit` known members, not `excluded`, as a count and records.
-  mutating func writeSample(excluding excluded: Endpoint, to writer: inout Writer) {
+// Samples of known members.
+extension Neighbourhood {
+  /// Writes up to `neighbours` neighbours and then known members up to `limit` in all, not `excluded`, as a
+  /// count and records.
+  mutating func writeSample(
+    neighbours: Int = PeerRecord.countLimit / 2, limit: Int = PeerRecord.countLimit,
+    excluding excluded: Endpoint, to writer: inout Writer
+  ) {
     let countAt = writer.count
     writer.write(UInt8(0))
     var written: UInt8 = 0
-    let neighbours = generator.below(links.count)
-    for step in 0..<links.count where Int(written) < PeerRecord.countLimit / 2 {
-      let link = links[(neighbours + step) % links.count]
+    let first = generator.below(links.count)
+    for step in 0..<links.count where Int(written) < neighbours {
+      let link = links[(first + step) % links.count]
       guard link.phase == .up, link.endpoint != excluded else { continue }
       guard writer.remaining >= PeerRecord.lengthLimit else { break }
       PeerRecord(id: link.peer, endpoint: link.endpoint).write(to: &writer)
       written += 1
     }
     let others = generator.below(passive.count)
-    for step in 0..<passive.count where Int(written) < PeerRecord.countLimit {
+    for step in 0..<passive.count where Int(written) < limit {
       let peer = passive[(others + step) % passive.count]
       guard peer.endpoint != excluded, peer.id != 0 else { continue }
       guard writer.remaining >= PeerRecord.lengthLimit else { break }

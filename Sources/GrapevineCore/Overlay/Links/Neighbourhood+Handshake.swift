@@ -1,12 +1,22 @@
 // Answering and carrying on handshakes.
 
-extension PartialView {
+extension Neighbourhood {
   /// The lifetime of a cookie: it is honoured for one to two of these.
   private static var cookiePeriod: Nanoseconds { 16_000_000_000 }
 
-  /// The time between two neighbours given up for newcomers: who comes with many addresses displaces few.
-  /// Others are told of members with room. Chosen here.
-  private static var displacementPause: Nanoseconds { 250_000_000 }
+  /// Derives the keys of both directions from what both ends and nobody off the path know.
+  static func linkKeys(nonce: UInt64, cookie: UInt64, initiator: UInt64, responder: UInt64) -> (
+    fromInitiator: UInt64, fromResponder: UInt64
+  ) {
+    let key = SecretKey(first: nonce, second: cookie)
+    var forward = SipHash(key: key)
+    forward.add(initiator)
+    forward.add(responder)
+    var backward = SipHash(key: key)
+    backward.add(~responder)
+    backward.add(~initiator)
+    return (forward.finish(), backward.finish())
+  }
 
   private func cookie(for endpoint: Endpoint, peer: UInt64, nonce: UInt64, period: UInt64) -> UInt64 {
     var hash = SipHash(key: secret)
@@ -88,27 +98,29 @@ extension PartialView {
     attempt(slot, now: now, counters: &counters, into: &effects)
   }
 
-  /// CONNECT: the asker has proven its address; becomes its neighbour or names others.
+  /// CONNECT: checks that the asker has proven its address, and that nothing is under way with it already.
+  ///
+  /// - Returns: Whether the overlay is to decide; then it calls `establish` or `refuse`.
   mutating func onConnect(
     _ connect: Connect, from source: Endpoint, now: Instant, counters: inout Counters,
     into effects: inout Effects
-  ) {
+  ) -> Bool {
     let period = now.nanoseconds / Self.cookiePeriod
     guard connect.version == Frame.version,
       proves(connect, source, period) || period > 0 && proves(connect, source, period - 1)
     else {
       counters.droppedUnproven &+= 1
-      return
+      return false
     }
     if let slot = slot(of: source) {
       let link = links[slot]
       if link.phase == .up, link.nonce == connect.nonce, link.cookie == connect.cookie {
         accept(slot, counters: &counters, into: &effects)  // Our first ACCEPT was lost.
-        return
+        return false
       }
       // Both ends began at once: the handshake of the greater id goes on, the other is let go.
       if link.phase != .up && link.phase != .free {
-        guard connect.sender > identity else { return }
+        guard connect.sender > identity else { return false }
         links.free(slot)
       } else {
         drop(slot, because: .replaced, now: now, counters: &counters, into: &effects)
@@ -116,30 +128,25 @@ extension PartialView {
     }
     guard isOpen else {
       refuse(connect, .leaving, to: source, counters: &counters, into: &effects)
-      return
+      return false
     }
-    if neighbourCount >= configuration.viewCapacity {
-      guard connect.isUrgent, now >= nextDisplacement, let victim = youngestNeighbour() else {
-        refuse(connect, .full, to: source, counters: &counters, into: &effects)
-        return
-      }
-      nextDisplacement = now + Self.displacementPause
-      close(victim, now: now, counters: &counters, into: &effects)
-    }
-    establish(connect, from: source, now: now, counters: &counters, into: &effects)
+    return true
   }
 
   private func proves(_ connect: Connect, _ source: Endpoint, _ period: UInt64) -> Bool {
     cookie(for: source, peer: connect.sender, nonce: connect.nonce, period: period) == connect.cookie
   }
 
-  private mutating func establish(
+  /// Takes the asker as a neighbour.
+  ///
+  /// - Returns: Its slot; nil when none was free and it was refused.
+  mutating func establish(
     _ connect: Connect, from source: Endpoint, now: Instant, counters: inout Counters,
     into effects: inout Effects
-  ) {
+  ) -> Int? {
     guard let slot = links.freeSlot ?? dropHandshake() else {
       refuse(connect, .full, to: source, counters: &counters, into: &effects)
-      return
+      return nil
     }
     let keys = Self.linkKeys(
       nonce: connect.nonce, cookie: connect.cookie, initiator: connect.sender, responder: identity)
@@ -154,6 +161,7 @@ extension PartialView {
     links.occupy(slot, with: link)
     didComeUp(slot, counters: &counters, into: &effects)
     accept(slot, counters: &counters, into: &effects)
+    return slot
   }
 
   /// Frees the slot of a handshake of our own: one that asks us is worth more than one we only hope for.
@@ -174,7 +182,8 @@ extension PartialView {
     sendAnswer(answer, MessageKind.accept, to: link.endpoint, counters: &counters, into: &effects)
   }
 
-  private mutating func refuse(
+  /// Says no, and names others to turn to.
+  mutating func refuse(
     _ connect: Connect, _ reason: RefusalReason, to source: Endpoint, counters: inout Counters,
     into effects: inout Effects
   ) {
@@ -201,15 +210,17 @@ extension PartialView {
   }
 
   /// ACCEPT: the link is up on this side too.
+  ///
+  /// - Returns: The slot that came up; nil when the answer is to nothing.
   mutating func onAccept(
     _ answer: Answer, from source: Endpoint, now: Instant, sample cursor: inout Cursor,
     counters: inout Counters, into effects: inout Effects
-  ) throws(DecodeError) {
+  ) throws(DecodeError) -> Int? {
     guard let slot = slot(of: source), links[slot].nonce == answer.nonce, links[slot].peer == answer.sender,
       links[slot].phase == .connecting
     else {
       counters.droppedUnproven &+= 1
-      return
+      return nil
     }
     let keys = Self.linkKeys(
       nonce: answer.nonce, cookie: links[slot].cookie, initiator: identity, responder: answer.sender)
@@ -218,27 +229,90 @@ extension PartialView {
     links[slot].establish(peerWindow: answer.detail, now: now)
     didComeUp(slot, counters: &counters, into: &effects)
     try readSample(from: &cursor, now: now)
+    return slot
   }
 
   /// REFUSE: remembers whom the other end named and lets go.
+  ///
+  /// - Returns: Whether the answer was to something.
   mutating func onRefuse(
     _ answer: Answer, from source: Endpoint, now: Instant, sample cursor: inout Cursor,
     counters: inout Counters, into effects: inout Effects
-  ) throws(DecodeError) {
+  ) throws(DecodeError) -> Bool {
     guard let slot = slot(of: source), links[slot].nonce == answer.nonce,
       links[slot].phase == .connecting || links[slot].phase == .greeting
     else {
       counters.droppedUnproven &+= 1
-      return
+      return false
     }
     let isProven = links[slot].phase == .connecting
     links.free(slot)
     if answer.detail == UInt64(RefusalReason.version.rawValue) {
       effects.events.append(.versionMismatch(source))
     }
-    guard isProven else { return }
-    try readSample(from: &cursor, now: now)
+    guard isProven else { return true }
+    // It lives, so it is lost no more; whether it is asked again soon depends on why it said no.
+    lost.remove(source)
     learn(PeerRecord(id: answer.sender, endpoint: source), now: now)
-    passive.delay(source, until: now + 2_000_000_000)
+    let isChecking = answer.detail == UInt64(RefusalReason.checking.rawValue)
+    passive.delay(source, until: now + (isChecking ? Self.checkingPause : 2_000_000_000))
+    try readSample(from: &cursor, now: now)
+    return true
+  }
+}
+
+// Beginning handshakes.
+extension Neighbourhood {
+  /// When to ask again whoever is checking its own neighbours. Chosen here: a few probes of its.
+  private static var checkingPause: Nanoseconds { 400_000_000 }
+
+  /// Begins a handshake.
+  ///
+  /// - Returns: Its slot; nil when there is a link or a handshake with the endpoint already, or no slot.
+  @discardableResult
+  mutating func greet(_ endpoint: Endpoint, peer: UInt64, need: LinkNeed, now: Instant) -> Int? {
+    guard slot(of: endpoint) == nil, endpoint.isUsable, let slot = links.freeSlot else { return nil }
+    var link = Link()
+    link.phase = .greeting
+    link.endpoint = endpoint
+    link.peer = peer
+    link.nonce = nextNonce()
+    link.need = need
+    link.isContact = contacts.contains(endpoint)
+    link.nextAttempt = now
+    links.occupy(slot, with: link)
+    passive.delay(endpoint, until: now + 2_000_000_000)
+    lost.delay(endpoint, until: now + 2_000_000_000)
+    return slot
+  }
+
+  /// Sends the next attempt of a handshake, or gives it up.
+  mutating func attempt(_ slot: Int, now: Instant, counters: inout Counters, into effects: inout Effects) {
+    let link = links[slot]
+    // Where others can be asked instead, fewer attempts are made: after a disaster most candidates are dead.
+    let hasOthers = !link.isContact && passive.count > 1
+    let limit = hasOthers ? (configuration.handshakeAttempts + 1) / 2 : configuration.handshakeAttempts
+    guard Int(link.attempts) < limit else {
+      links.free(slot)
+      passive.remove(link.endpoint)
+      if !link.isContact, link.peer != 0 {
+        let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
+        lost.insert(record, notBefore: now, using: &generator)
+        lost.delay(link.endpoint, until: now + 10_000_000_000)
+      }
+      return
+    }
+    let sent = sendOpen(to: link.endpoint, counters: &counters, into: &effects) { writer in
+      if link.phase == .greeting {
+        Hello(nonce: link.nonce, sender: identity).write(to: &writer)
+      } else {
+        Connect(
+          nonce: link.nonce, cookie: link.cookie, sender: identity, need: link.need, window: windowShare
+        ).write(to: &writer)
+      }
+    }
+    let wait = configuration.handshakeTimeout.asNanoseconds << UInt64(min(link.attempts, 3))
+    links[slot].nextAttempt = now + jittered(wait)
+    if sent { links[slot].attempts += 1 }
   }
 }

@@ -1,12 +1,15 @@
 // The slots in which links and handshakes live.
 
+/// One bit for each slot of the link table.
+typealias SlotMask = UInt64
+
 /// A fixed number of link slots, and which of them are taken.
 ///
 /// There are few, so a link is found by looking at each slot taken: no hash of an address that a peer chose.
 struct LinkTable: ~Copyable {
   private let links: FixedTable<Link>
   /// The slots taken, one bit each.
-  private(set) var occupied: UInt32 = 0
+  private(set) var occupied: SlotMask = 0
 
   init(count: Int) {
     links = FixedTable(count: count)
@@ -41,23 +44,23 @@ struct LinkTable: ~Copyable {
   /// Takes a slot.
   mutating func occupy(_ slot: Int, with link: Link) {
     links[slot] = link
-    occupied |= 1 << UInt32(slot)
+    occupied |= 1 << SlotMask(slot)
   }
 
   /// Gives a slot back.
   mutating func free(_ slot: Int) {
     links[slot] = Link()
-    occupied &= ~(1 << UInt32(slot))
+    occupied &= ~(1 << SlotMask(slot))
   }
 
   /// The slots in which a handshake of our own is under way.
-  var pending: UInt32 {
-    var mask: UInt32 = 0
+  var pending: SlotMask {
+    var mask: SlotMask = 0
     var rest = occupied
     while rest != 0 {
       let slot = rest.trailingZeroBitCount
       rest &= rest &- 1
-      if links[slot].phase != .up { mask |= 1 << UInt32(slot) }
+      if links[slot].phase != .up { mask |= 1 << SlotMask(slot) }
     }
     return mask
   }

@@ -1,0 +1,131 @@
+// HyParView: a small active view of symmetric links, a larger passive view of addresses.
+//
+// Leitão, Pereira, Rodrigues, "HyParView: a membership protocol for reliable gossip-based broadcast", DSN 2007.
+// A newcomer's JOIN makes its contact send FORWARDJOIN on random walks through the active views; whoever a
+// walk ends at becomes its neighbour, and some on the way remember it. A lost neighbour is replaced out of the
+// passive view: NEIGHBOR, with high priority when no neighbour is left. SHUFFLE mixes the passive views.
+//
+// On the wire JOIN and NEIGHBOR are the `need` of a CONNECT, and their answers ACCEPT and REFUSE. Differs from
+// the paper where datagrams demand it: links are watched by probes; whoever refuses for lack of room checks
+// its own neighbours first; several candidates are asked at once; with both views dead the contacts are asked
+// again; members that were lost are tried again, so that a healed partition is one cluster again; and a
+// view displaces its youngest neighbour, and only so often, so that newcomers in numbers displace each other.
+
+/// The rules and timers of HyParView.
+struct HyParView: OverlayRules {
+  let activeWalk: UInt8
+  let passiveWalk: UInt8
+  let shuffleActive: Int
+  let shufflePassive: Int
+  let target: Int
+  let capacity: Int
+  let handshakeTimeout: Nanoseconds
+  let shuffleInterval: Nanoseconds
+  let exploreInterval: Nanoseconds
+
+  /// Whether a link has ever come up since the node opened: before that, CONNECT is a JOIN.
+  var hasJoined = false
+  var nextConnect = Instant()
+  var nextContact = Instant()
+  var nextDisplacement = Instant()
+  var nextShuffle = Instant.never
+  var nextExplore = Instant.never
+  var contactBackoff: Nanoseconds
+  /// The nonce of our shuffle under way; 0 when there is none.
+  var shuffleNonce: UInt64 = 0
+
+  /// The time between two neighbours given up for others: who comes with many addresses displaces few.
+  /// Others are told of members with room. Chosen here.
+  static var displacementPause: Nanoseconds { 250_000_000 }
+
+  /// The time between two handshakes begun to fill the view. Chosen here: a few round trips of a local
+  /// network, so that an answer can make the next one needless.
+  static var connectPause: Nanoseconds { 5_000_000 }
+
+  init(_ configuration: Configuration) {
+    activeWalk = UInt8(configuration.activeWalkLength)
+    passiveWalk = UInt8(configuration.passiveWalkLength)
+    shuffleActive = configuration.shuffleActiveCount
+    shufflePassive = configuration.shufflePassiveCount
+    target = configuration.viewTarget
+    capacity = configuration.viewCapacity
+    handshakeTimeout = configuration.handshakeTimeout.asNanoseconds
+    shuffleInterval = configuration.shuffleInterval.asNanoseconds
+    exploreInterval = configuration.exploreInterval.asNanoseconds
+    contactBackoff = handshakeTimeout
+  }
+
+  func targets(_ view: borrowing Neighbourhood) -> SlotMask { view.up }
+
+  mutating func open(_ view: inout Neighbourhood, now: Instant) {
+    hasJoined = false
+    contactBackoff = handshakeTimeout
+    nextConnect = now
+    nextShuffle = now + view.jittered(shuffleInterval / 4)
+    nextExplore = now + view.jittered(exploreInterval)
+  }
+
+  /// JOIN or NEIGHBOR.
+  mutating func onConnect(
+    _ connect: Connect, from source: Endpoint, _ view: inout Neighbourhood, now: Instant,
+    counters: inout Counters, into effects: inout Effects
+  ) {
+    if view.neighbourCount >= capacity {
+      guard connect.need != .low, let victim = displaceable(view, now: now) else {
+        let reason: RefusalReason = view.checkNeighbours(now: now) ? .checking : .full
+        view.refuse(connect, reason, to: source, counters: &counters, into: &effects)
+        return
+      }
+      view.close(victim, now: now, counters: &counters, into: &effects)
+    }
+    let slot = view.establish(connect, from: source, now: now, counters: &counters, into: &effects)
+    guard let slot, connect.need == .join else { return }
+    let newcomer = PeerRecord(id: connect.sender, endpoint: source)
+    announce(newcomer, except: slot, view: &view, now: now, counters: &counters, into: &effects)
+  }
+
+  /// The neighbour to give up for another: the youngest; one that is no newcomer itself only so often.
+  private mutating func displaceable(_ view: borrowing Neighbourhood, now: Instant) -> Int? {
+    guard let victim = view.youngestNeighbour() else { return nil }
+    if now >= view.links[victim].upSince + Self.displacementPause {
+      guard now >= nextDisplacement else { return nil }
+      nextDisplacement = now + Self.displacementPause
+    }
+    return victim
+  }
+
+  /// Sends a newcomer's FORWARDJOIN to every other neighbour (DSN 2007 §4.2.1, Algorithm 1).
+  private func announce(
+    _ newcomer: PeerRecord, except slot: Int, view: inout Neighbourhood, now: Instant,
+    counters: inout Counters, into effects: inout Effects
+  ) {
+    var rest = view.up & ~(1 << SlotMask(slot))
+    while rest != 0 {
+      let walk = ForwardJoin(ttl: activeWalk, newcomer: newcomer)
+      view.send(on: rest.trailingZeroBitCount, now: now, counters: &counters, into: &effects) {
+        walk.write(to: &$1)
+      }
+      rest &= rest &- 1
+    }
+  }
+
+  mutating func linkUp(
+    _ slot: Int, _ view: inout Neighbourhood, now: Instant, counters: inout Counters,
+    into effects: inout Effects
+  ) {
+    hasJoined = true
+    contactBackoff = handshakeTimeout
+    nextConnect = min(nextConnect, now + Self.connectPause)
+    guard view.neighbourCount > capacity, let victim = view.randomNeighbour(except: 1 << SlotMask(slot))
+    else { return }
+    view.close(victim, now: now, counters: &counters, into: &effects)
+  }
+
+  mutating func linkLost(_ view: inout Neighbourhood, now: Instant) {
+    nextConnect = min(nextConnect, now + Self.connectPause)
+  }
+
+  mutating func shut(
+    _ view: inout Neighbourhood, now: Instant, counters: inout Counters, into effects: inout Effects
+  ) {}
+}
