@@ -271,7 +271,7 @@ extension Configuration {
       + StreamTable.indexBytes(capacity: streamCapacity)
     let link =
       MemoryLayout<Link>.stride + MemoryLayout<LinkState>.stride
-      + Dissemination.repairsPerLink * MemoryLayout<Repair>.stride
+      + Dissemination.repairsPerLink(self) * MemoryLayout<Repair>.stride
       + streamCapacity * MemoryLayout<LinkProgress>.stride + 2 * words * MemoryLayout<UInt64>.stride
     let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + MemoryLayout<UInt64>.stride)
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride

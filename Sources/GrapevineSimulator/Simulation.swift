@@ -175,7 +175,8 @@ extension Simulation {
     return seen.count == running.count
   }
 
-  private func neighbours(of process: Int) -> [Int] {
+  /// The processes of a node's neighbours, those that run.
+  public func neighbours(of process: Int) -> [Int] {
     guard let list = processes[process].node?.neighbours else { return [] }
     return list.compactMap { neighbour in
       guard let ipv4 = neighbour.endpoint.ipv4 else { return nil }

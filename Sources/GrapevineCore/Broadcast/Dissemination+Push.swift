@@ -93,7 +93,7 @@ extension Dissemination {
     var written = 0
     var looked = 0
     while states[slot].repairCount > 0, written < messagesPerDatagram, looked < Self.lookupsPerDatagram {
-      let position = slot * Self.repairsPerLink + Int(states[slot].repairFirst)
+      let position = slot * repairsPerLink + Int(states[slot].repairFirst)
       let repair = repairs[position]
       looked += 1
       if let index = log.find(stream: Int(repair.stream), sequence: repair.next), !isPending(index, on: slot)
@@ -104,7 +104,7 @@ extension Dissemination {
       if repair.next < repair.last {
         repairs[position].next = repair.next &+ 1
       } else {
-        states[slot].repairFirst = UInt8((Int(states[slot].repairFirst) + 1) % Self.repairsPerLink)
+        states[slot].repairFirst = UInt8((Int(states[slot].repairFirst) + 1) % repairsPerLink)
         states[slot].repairCount -= 1
       }
     }

@@ -367,14 +367,14 @@ extension Dissemination {
   }
 
   private func queueRepair(_ repair: Repair, on slot: Int) {
-    let base = slot * Self.repairsPerLink
+    let base = slot * repairsPerLink
     let count = Int(states[slot].repairCount)
     for step in 0..<count {
-      let known = repairs[base + (Int(states[slot].repairFirst) + step) % Self.repairsPerLink]
+      let known = repairs[base + (Int(states[slot].repairFirst) + step) % repairsPerLink]
       if known.stream == repair.stream, known.next <= repair.next, known.last >= repair.last { return }
     }
-    guard count < Self.repairsPerLink else { return }
-    repairs[base + (Int(states[slot].repairFirst) + count) % Self.repairsPerLink] = repair
+    guard count < repairsPerLink else { return }
+    repairs[base + (Int(states[slot].repairFirst) + count) % repairsPerLink] = repair
     states[slot].repairCount += 1
   }
 }

@@ -67,6 +67,7 @@ struct Dissemination: ~Copyable {
   let strategy: BroadcastStrategy
   let graftTimeout: Nanoseconds
   let optimisationThreshold: UInt8
+  let repairsPerLink: Int
 
   var streams: StreamTable
   let windows: SequenceWindows
@@ -93,8 +94,8 @@ struct Dissemination: ~Copyable {
   private var windowEnd: UInt64 = 0
   var generator: Generator
 
-  /// Repairs remembered for one link; more are asked for again. Chosen here.
-  static var repairsPerLink: Int { 32 }
+  /// Repairs remembered for one link; more are asked for again. Chosen here: no more than there are streams.
+  static func repairsPerLink(_ configuration: Configuration) -> Int { min(32, configuration.streamCapacity) }
 
   init(identity: MemberID, configuration: Configuration, seed: UInt64) {
     self.identity = identity.value
@@ -119,7 +120,8 @@ struct Dissemination: ~Copyable {
     let slots = configuration.linkSlots
     progress = FixedTable(count: slots * capacity)
     states = FixedTable(count: slots)
-    repairs = FixedTable(count: slots * Self.repairsPerLink)
+    repairsPerLink = Self.repairsPerLink(configuration)
+    repairs = FixedTable(count: slots * repairsPerLink)
     dirty = FixedTable(count: slots * wordsPerLink)
     unsettled = FixedTable(count: slots * wordsPerLink)
     incomplete = FixedTable(count: capacity)
