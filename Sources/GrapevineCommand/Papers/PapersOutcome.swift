@@ -45,7 +45,7 @@ struct PapersOutcome: Sendable {
     var text = "\(count(.yes)) of \(judged) judged rows are reached"
     if count(.no) > 0 { text += ", \(count(.no)) not" }
     if count(.open) > 0 { text += ", \(count(.open)) open for lack of runs" }
-    if count(.shown) > 0 { text += "; \(count(.shown)) more are only shown" }
+    if count(.shown) > 0 { text += "; \(count(.shown)) more only shown" }
     if unfinished > 0 { text += "; \(unfinished) tables are left out, interrupted" }
     return text + "."
   }
@@ -67,7 +67,8 @@ struct PapersOutcome: Sendable {
       for result in results where !result.verdict.isReached {
         let note = result.note.isEmpty ? "" : ": \(result.note)"
         let verdict = result.verdict == .open ? "open" : "not reached"
-        text += "  \(verdict): \(table.id), \(result.row.title)\(note)\n"
+        let words = "\(verdict): \(table.id), \(result.row.title)\(note)"
+        for line in TextColumns.wrapped(words, 108) { text += "  \(line)\n" }
       }
     }
     let count = runs.values.reduce(0) { $0 + $1.count }

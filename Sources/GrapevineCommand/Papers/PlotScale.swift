@@ -80,8 +80,9 @@ struct PlotScale: Sendable {
     }
     var step = Self.niceStep((high - low) / Double(max(1, options.marks)))
     if options.isWhole { step = max(1, step) }
-    let first = (low / step - 1e-9).rounded(options.isRounded ? .down : .up)
-    let last = (high / step + 1e-9).rounded(options.isRounded ? .up : .down)
+    // What lies at a mark but for the last digits counts as lying there.
+    let first = options.isRounded ? (low / step + 1e-9).rounded(.down) : (low / step - 1e-9).rounded(.up)
+    let last = options.isRounded ? (high / step - 1e-9).rounded(.up) : (high / step + 1e-9).rounded(.down)
     if options.isRounded {
       low = min(low, first * step)
       high = max(high, last * step)

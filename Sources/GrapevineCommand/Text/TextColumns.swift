@@ -22,7 +22,9 @@ struct TextColumns {
         while whole.last == " " { whole.removeLast() }
         text += whole + "\n"
       }
-      if index == 0 { text += "  " + actual.map { String(repeating: "-", count: $0) + "  " }.joined() + "\n" }
+      if index == 0 {
+        text += "  " + actual.map { String(repeating: "-", count: $0) }.joined(separator: "  ") + "\n"
+      }
     }
     return text
   }
