@@ -51,7 +51,7 @@ enum PapersCommand {
       """,
     exitCodes: [
       (ExitCode.success, "every row is reached"),
-      (ExitCode.failure, "the report cannot be written"),
+      (ExitCode.failure, "the report or the output cannot be written"),
       (ExitCode.broken, "at least one row is not reached"),
       (ExitCode.usage, "the command line cannot be understood"),
       (ExitCode.interrupted, "interrupted; what is complete was printed"),

@@ -46,7 +46,7 @@ struct PapersOutcome: Sendable {
     if count(.no) > 0 { text += ", \(count(.no)) not" }
     if count(.open) > 0 { text += ", \(count(.open)) open for lack of runs" }
     if count(.shown) > 0 { text += "; \(count(.shown)) more only shown" }
-    if unfinished > 0 { text += "; \(unfinished) tables are left out, interrupted" }
+    if unfinished > 0 { text += "; interrupted, tables left out: \(unfinished)" }
     return text + "."
   }
 
@@ -123,6 +123,7 @@ struct PapersOutcome: Sendable {
     object.field("paper", result.row.paper)
     object.field("limit", result.row.limit)
     object.field("reach", PaperNumber.text(result.row.reach))
+    write(result.row.reach, to: &object)
     object.field("runs", result.summary?.count ?? 0)
     object.field("mean", exact: result.summary?.mean)
     object.field("standardDeviation", exact: result.summary?.standardDeviation)
@@ -135,6 +136,21 @@ struct PapersOutcome: Sendable {
     guard withSamples else { return }
     object.field("samples") { samples in
       for sample in result.samples { samples.field("\(sample.seed)", exact: sample.value) }
+    }
+  }
+
+  /// The numbers of what is asked for, for programs.
+  private static func write(_ reach: PaperReach, to object: inout JSONWriter) {
+    switch reach {
+    case .atMost(let limit): object.field("atMost", exact: limit)
+    case .atLeast(let limit): object.field("atLeast", exact: limit)
+    case .within(let range):
+      object.field("atLeast", exact: range.lowerBound)
+      object.field("atMost", exact: range.upperBound)
+    case .reference(let reference, let rounding):
+      object.field("reference", exact: reference)
+      object.field("rounding", exact: rounding)
+    case .shown: break
     }
   }
 

@@ -8,7 +8,7 @@ struct PapersProgress: Sendable {
     var finished: Int
     /// The shares of the runs under way, added up.
     var partial = 0.0
-    /// The mean over the finished runs; nil before the first.
+    /// The mean over the finished runs, or what those under way promise; nil while neither is known.
     var secondsPerRun: Double?
     var isHeavy = false
   }
@@ -29,22 +29,28 @@ struct PapersProgress: Sendable {
   var total: Int { parts.reduce(0) { $0 + $1.total } }
   var finished: Int { parts.reduce(0) { $0 + $1.finished } }
 
-  /// The share of all runs that is done, 0 to 1, with those under way as far as they are.
+  /// The share of all work that is done, 0 to 1, with the runs under way as far as they are; runs count as long
+  /// as they take.
   var share: Double {
-    let done = parts.reduce(0) { $0 + Double($1.finished) + $1.partial }
-    return total > 0 ? min(1, done / Double(total)) : 1
+    let mean = meanSeconds ?? 1
+    let done = parts.reduce(0) { $0 + (Double($1.finished) + $1.partial) * ($1.secondsPerRun ?? mean) }
+    let all = parts.reduce(0) { $0 + Double($1.total) * ($1.secondsPerRun ?? mean) }
+    return all > 0 ? min(1, done / all) : 1
   }
 
-  /// Seconds that are left; nil until a run has ended. An experiment without an ended run is taken for as long
-  /// as the mean of the others.
+  /// Seconds that are left; nil while nothing is known of any run.
   var left: Double? {
-    let known = parts.compactMap(\.secondsPerRun)
-    guard !known.isEmpty else { return nil }
-    let mean = known.reduce(0, +) / Double(known.count)
+    guard let mean = meanSeconds else { return nil }
     return parts.reduce(0) { sum, part in
       let runs = max(0, Double(part.total - part.finished) - part.partial)
       return sum + runs * (part.secondsPerRun ?? mean) / Double(part.isHeavy ? 1 : max(1, jobs))
     }
+  }
+
+  /// What an experiment is taken for of which nothing is known: the mean of the others.
+  private var meanSeconds: Double? {
+    let known = parts.compactMap(\.secondsPerRun)
+    return known.isEmpty ? nil : known.reduce(0, +) / Double(known.count)
   }
 
   private static let width = 24

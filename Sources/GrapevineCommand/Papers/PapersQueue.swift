@@ -36,6 +36,15 @@ final class PapersQueue: Sendable {
       let longest = underway.values.map { now &- min(now, $0.start) }.max() ?? 0
       return finished > 0 ? spent / UInt64(finished) : longest
     }
+
+    /// Seconds of a run: the mean of the finished ones, or what the one that is furthest promises.
+    func secondsPerRun(now: UInt64) -> Double? {
+      if finished > 0 { return Double(spent) / Double(finished) / 1e9 }
+      guard let furthest = underway.values.max(by: { $0.share < $1.share }), furthest.share > 0.01 else {
+        return nil
+      }
+      return Double(now &- min(now, furthest.start)) / furthest.share / 1e9
+    }
   }
 
   private struct State {
@@ -124,7 +133,7 @@ final class PapersQueue: Sendable {
           PapersProgress.Part(
             total: slot.runs.count, finished: slot.finished,
             partial: slot.underway.values.reduce(0) { $0 + $1.share },
-            secondsPerRun: slot.finished > 0 ? Double(slot.spent) / Double(slot.finished) / 1e9 : nil,
+            secondsPerRun: slot.secondsPerRun(now: now),
             isHeavy: slot.experiment.isHeavy))
       }
       return progress

@@ -88,18 +88,17 @@ final class PapersSession: Sendable {
     let seconds = queue.progress.elapsed
     endProgress()
     let outcome = PapersOutcome(plan, runs: queue.complete, seconds: seconds)
-    guard write(outcome.output) else {
-      report?.remove()
-      return ExitCode.failure
-    }
+    // The page first: it must not be lost because a pipe's reader has gone.
     if let report {
       do throws(ReportFileError) {
         try report.finish(ReportPage(outcome).html)
       } catch {
+        _ = write(outcome.output)
         Standard.error("grapevine simulate: \(error.text)\n")
         return ExitCode.failure
       }
     }
+    guard write(outcome.output) else { return ExitCode.failure }
     return outcome.isReached ? ExitCode.success : ExitCode.broken
   }
 
@@ -161,6 +160,6 @@ final class PapersSession: Sendable {
   /// The terminal's width; 80 where it does not say.
   private static var columns: Int {
     var size = winsize()
-    return ioctl(2, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
+    return ioctl(2, numericCast(TIOCGWINSZ), &size) == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
   }
 }

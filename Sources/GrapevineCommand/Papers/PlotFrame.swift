@@ -65,7 +65,7 @@ struct PlotFrame: Sendable {
     text += Self.line((Self.left, Self.top), (Self.left, Self.bottom), "axis")
     for tick in x.ticks {
       // A label at the right edge would leave the picture if it stood centred and were long.
-      let place = min(x.position(tick.value), Self.width - Double(tick.label.count) * 3.5)
+      let place = min(x.position(tick.value), Self.width - Double(tick.label.count) * 4.2)
       text += Self.text(tick.label, place, Self.bottom + 17, "class=\"tick\" text-anchor=\"middle\"")
     }
     for tick in y.ticks {

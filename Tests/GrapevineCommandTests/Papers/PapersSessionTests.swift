@@ -97,6 +97,8 @@ struct PapersSessionTests {
     #expect(lines.count == 9)
     #expect(lines[0]["table"]?.text == "good")
     #expect(lines[0]["verdict"]?.text == "yes")
+    #expect(lines[0]["atMost"] == .integer(11) && lines[0]["atLeast"] == nil)
+    #expect(lines[1]["reference"] == .real(10.5) && lines[1]["rounding"] == .real(0.5))
     guard case .real(let tiny)? = lines[2]["mean"] else {
       Issue.record("no mean")
       return
@@ -118,6 +120,17 @@ struct PapersSessionTests {
     #expect(output.hasSuffix("\r\n"))
   }
 
+  @Test("the page is written even when nobody takes the output")
+  func deaf() async throws {
+    let path = FileManager.default.temporaryDirectory.appending(path: "papers-\(UUID().uuidString).html").path
+    defer { unlink(path) }
+    let session = PapersSession(
+      try plan([], [SyntheticTables.good]), report: try ReportFile(path), isShowingProgress: false
+    ) { _ in false }
+    #expect(await session.run() == ExitCode.failure)
+    #expect(try String(contentsOfFile: path, encoding: .utf8).hasSuffix("</html>\n"))
+  }
+
   @Test("an interruption prints the tables that are complete")
   func interruption() async throws {
     let written = Written()
@@ -129,7 +142,7 @@ struct PapersSessionTests {
     }
     // Before anything was run no table is complete.
     #expect(session.printComplete(signal: 2) == ExitCode.interrupted)
-    #expect(written.text.contains("0 of 0 judged rows are reached; 2 tables are left out, interrupted."))
+    #expect(written.text.contains("0 of 0 judged rows are reached; interrupted, tables left out: 2."))
     // After it nothing is handed out any more.
     #expect(await session.run() == ExitCode.broken)
   }
@@ -226,9 +239,11 @@ struct PapersPlanTests {
     progress.elapsed = 3_725
     // 5 runs of 6 s and 10 of 33 s by two, and one of 60 s alone.
     #expect(progress.left == 240)
+    // 30 of 60 + 330 + 60 seconds of work.
+    #expect(abs(progress.share - 30.0 / 450) < 1e-12)
     #expect(
       progress.line(columns: 200)
-        == "[#####...................] 23 %, 4 of 21 runs, 1:02:05, about 4:00 left; a, seed 4")
+        == "[#.......................] 6 %, 4 of 21 runs, 1:02:05, about 4:00 left; a, seed 4")
     #expect(progress.line(columns: 20).count == 19)
   }
 
