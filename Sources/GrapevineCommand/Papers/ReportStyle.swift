@@ -69,8 +69,8 @@ enum ReportStyle {
         --rule: #bbbbbb; --grid: #dddddd; --good: #116329; --bad: #b3261e; --open: #7a5200;
         --c0: #0b62b0; --c1: #c8500a; --c2: #0a7d5a; --c3: #b0418f; --c4: #806600; --c5: #2b95c4;
         --c6: #5b3fa0; --c7: #555b63; }
-      body { max-width: none; padding: 0; font-size: 11px; }
-      table { font-size: 9px; } .scroll { overflow: visible; } tr { break-inside: avoid; }
+      html { font-size: 11px; } body { max-width: none; padding: 0; font-size: 1rem; }
+      .scroll { overflow: visible; } tr { break-inside: avoid; }
       h2, h3 { break-after: avoid; } .plots { grid-template-columns: 1fr 1fr; }
     }
 
