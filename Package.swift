@@ -58,7 +58,8 @@ let package = Package(
       name: "GrapevineSimulatorTests", dependencies: ["GrapevineSimulator", "GrapevineCore"],
       swiftSettings: settings),
     .testTarget(
-      name: "GrapevineCommandTests", dependencies: ["GrapevineCommand"], swiftSettings: settings),
+      name: "GrapevineCommandTests", dependencies: ["GrapevineCommand", "GrapevineSimulator"],
+      swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -72,7 +72,7 @@ struct ArgumentTests {
 
   @Test(
     "the real tables have no option twice and take their own defaults",
-    arguments: [AgentCommand.table, DemoCommand.table, SimulateCommand.table])
+    arguments: [AgentCommand.table, DemoCommand.table, SimulateCommand.table, PapersCommand.table])
   func tables(table: CommandLineTable) {
     #expect(Set(table.options.map(\.name)).count == table.options.count)
     for option in table.options where option.defaultText == nil {

@@ -122,4 +122,20 @@ struct EndToEndTests {
     #expect(bad.code == 64)
     #expect(bad.error.contains("--nodes is \"1\"; it must be a whole number from 2 to 512"))
   }
+
+  @Test("the papers' tables: an unknown one is exit 64, a report that cannot be written exit 1, both at once")
+  func papers() throws {
+    let unknown = try Running(["simulate", "--papers", "--only", "no such"]).finish()
+    #expect(unknown.code == 64)
+    #expect(unknown.error.contains("--only is \"no such\", which is no table"))
+    #expect(unknown.output.isEmpty)
+    let report = try Running(["simulate", "--papers", "--report", "/no such/page.html"]).finish()
+    #expect(report.code == 1)
+    #expect(report.error.contains("the report \"/no such/page.html\" cannot be written: No such file"))
+    #expect(report.output.isEmpty)
+    let list = try Running(["simulate", "--papers", "--list"]).finish()
+    #expect(list.code == 0 && list.output.hasSuffix(" runs\n"))
+    let help = try Running(["simulate", "--help", "--papers"]).finish()
+    #expect(help.code == 0 && help.output.contains("--report FILE"))
+  }
 }

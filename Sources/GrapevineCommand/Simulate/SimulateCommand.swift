@@ -52,6 +52,9 @@ enum SimulateCommand {
         name: "--jobs", placeholder: "N", value: .integer(1...256, default: cores),
         help: "Runs at the same time", defaultText: "the number of cores, \(cores) here"),
       Option(name: "--json", value: .flag, help: "Print one JSON object for each run and one as a summary"),
+      Option(
+        name: PapersCommand.flag, value: .flag,
+        help: "Reproduce the papers' tables instead; 'grapevine simulate --papers --help' explains it"),
     ],
     notes: """
       The same seed gives the same run on every machine, to the byte: its trace, a hash over everything that
@@ -69,6 +72,7 @@ enum SimulateCommand {
   static let cores = max(1, min(256, sysconf(Int32(_SC_NPROCESSORS_ONLN))))
 
   static func main(_ list: [String]) throws(UsageError) -> Int32 {
+    if list.contains(PapersCommand.flag) { return try PapersCommand.main(list) }
     guard let arguments = try table.parse(list) else { return Standard.output(table.help) }
     var scenario = ReliabilityScenario()
     scenario.nodes = arguments.integer("--nodes")

@@ -51,6 +51,12 @@ struct JSONWriter {
     bytes += Fixed.short(rounded).utf8
   }
 
+  /// A number with all of its digits; null when it is not one.
+  mutating func field(_ name: String, exact value: Double?) {
+    key(name)
+    bytes += (value.flatMap { $0.isFinite ? Fixed.short($0) : nil } ?? "null").utf8
+  }
+
   mutating func field(_ name: String, _ value: Bool) {
     key(name)
     bytes += (value ? "true" : "false").utf8

@@ -8,9 +8,9 @@
 public struct PaperSample: Sendable, Equatable {
   /// The figures, by name.
   public var values: [String: Double] = [:]
-  /// Curves to plot, by name: points in the order of `x`, averaged over the seeds by whoever plots them.
+  /// Curves to plot, by name: points in the order of `x`, averaged over the seeds as `meanCurve` says.
   public var curves: [String: [PaperPoint]] = [:]
-  /// How often each whole number occurred, by name.
+  /// How often each whole number occurred, by name; added up over the seeds.
   public var histograms: [String: [Int: Int]] = [:]
 
   /// Creates a sample without a figure.
@@ -39,17 +39,20 @@ public struct PaperExperiment: Sendable {
   public var title: String
   /// Runs that the table asks for, each with a seed of its own.
   public var seeds: Int
+  /// Whether it is run alone, because it needs most of the machine's memory.
+  public var isHeavy: Bool
   /// Runs it once. The closure it is given may be told the share that is done, 0 to 1.
   public var run: @Sendable (_ seed: UInt64, _ progress: (Double) -> Void) throws -> PaperSample
 
   /// Creates an experiment.
   public init(
-    id: String, title: String, seeds: Int,
+    id: String, title: String, seeds: Int, isHeavy: Bool = false,
     run: @escaping @Sendable (_ seed: UInt64, _ progress: (Double) -> Void) throws -> PaperSample
   ) {
     self.id = id
     self.title = title
     self.seeds = seeds
+    self.isHeavy = isHeavy
     self.run = run
   }
 }
@@ -71,9 +74,9 @@ public enum PaperReach: Sendable, Equatable {
 
 /// One line of a table.
 public struct PaperRow: Sendable {
-  /// The experiment that measures it.
+  /// The experiment that measures it, or the trend; one of the same table.
   public var experiment: String
-  /// The name of the figure in the experiment's samples.
+  /// The name of the figure in the experiment's samples, or of the trend.
   public var value: String
   /// What is measured, in words.
   public var title: String
@@ -112,11 +115,15 @@ public struct PaperTable: Sendable {
   public var experiments: [PaperExperiment]
   /// What is printed.
   public var rows: [PaperRow]
+  /// Lines through the figures of several experiments, which rows may name instead of an experiment.
+  public var trends: [PaperTrend]
+  /// What the report draws; curves and histograms that no plot names are drawn behind these.
+  public var plots: [PaperPlot]
 
   /// Creates a table.
   public init(
     id: String, title: String, source: String, setup: String, experiments: [PaperExperiment],
-    rows: [PaperRow]
+    rows: [PaperRow], trends: [PaperTrend] = [], plots: [PaperPlot] = []
   ) {
     self.id = id
     self.title = title
@@ -124,5 +131,7 @@ public struct PaperTable: Sendable {
     self.setup = setup
     self.experiments = experiments
     self.rows = rows
+    self.trends = trends
+    self.plots = plots
   }
 }
