@@ -161,6 +161,9 @@ extension Simulation {
   /// The number of neighbours of the node of a process.
   public func neighbourCount(of process: Int) -> Int { processes[process].node?.neighbourCount ?? 0 }
 
+  /// The number of members that the node of a process knows besides its neighbours.
+  public func knownCount(of process: Int) -> Int { processes[process].node?.knownCount ?? 0 }
+
   /// Whether links connect all running nodes with each other by some path.
   public func isConnected() -> Bool {
     let running = processes.indices.filter { processes[$0].node != nil }

@@ -3,5 +3,9 @@
 /// The papers' tables.
 public enum PaperTables {
   /// All of them.
-  public static let all: [PaperTable] = []
+  public static let all: [PaperTable] = [
+    HyParViewTables.stable,
+    HyParViewTables.crash,
+    PlumtreeTables.all,
+  ]
 }

@@ -1,0 +1,220 @@
+// Plumtree: how many copies the tree costs, how deep it is, and what loss and crashes do to it.
+
+import GrapevineCore
+
+/// The tables of Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007).
+enum PlumtreeTables {
+  static let all = PaperTable(
+    id: "plumtree",
+    title: "Plumtree: redundancy and depth",
+    source: "Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, SRDS 2007, §4",
+    setup: """
+      Whole nodes on HyParView as grown above with 20 cycles, with a delay of 1 ms on every link, so that hops are \
+      milliseconds. A first message shapes the tree and is not counted. RMR is copies sent / (n - 1) - 1, with \
+      copies sent again after a loss and copies that were lost counted. 1,000 senders broadcast one message each, \
+      10 ms apart. After the crash one message is sent each second, the first at once.
+      """,
+    experiments: [one, many, lossy, crashed, flood],
+    rows: [
+      PaperRow(
+        "one sender: RMR", experiment: "plumtree-one", value: "rmr", paper: "about 0 [M]", limit: "0",
+        reach: .atMost(0.01)),
+      PaperRow(
+        "one sender: last hop", experiment: "plumtree-one", value: "hop", paper: "flood 8.30 [R]", limit: "7",
+        reach: .atMost(9)),
+      PaperRow(
+        "one sender: delivered, %", experiment: "plumtree-one", value: "delivered", limit: "100",
+        reach: .atLeast(100)),
+      PaperRow(
+        "1,000 senders: RMR", experiment: "plumtree-many", value: "rmr", paper: "small [M]", limit: "0",
+        reach: .atMost(0.1)),
+      PaperRow(
+        "1,000 senders: delivered, %", experiment: "plumtree-many", value: "delivered", limit: "100",
+        reach: .atLeast(100)),
+      PaperRow("1,000 senders: last hop", experiment: "plumtree-many", value: "hop", reach: .shown),
+      PaperRow(
+        "5 % loss: RMR", experiment: "plumtree-lossy", value: "rmr", limit: "1 / 0.95 - 1 = 0.053",
+        reach: .atMost(0.15)),
+      PaperRow(
+        "5 % loss: delivered, %", experiment: "plumtree-lossy", value: "delivered", limit: "100",
+        reach: .atLeast(100)),
+      PaperRow(
+        "50 % crash: RMR of message 1", experiment: "plumtree-crashed", value: "rmr1",
+        paper: "about the flood's 3 [M]", reach: .shown),
+      PaperRow(
+        "50 % crash: RMR of message 5", experiment: "plumtree-crashed", value: "rmr5",
+        paper: "back in less than 10 cycles [M]", limit: "0", reach: .atMost(0.1)),
+      PaperRow(
+        "50 % crash: delivered, %", experiment: "plumtree-crashed", value: "delivered", limit: "100",
+        reach: .atLeast(100)),
+      PaperRow(
+        "for comparison, flooding: RMR", experiment: "plumtree-flood", value: "rmr",
+        paper: "3 [M], 2.998 [R]",
+        reach: .shown),
+      PaperRow(
+        "for comparison, flooding: last hop", experiment: "plumtree-flood", value: "hop", paper: "8.30 [R]",
+        limit: "7", reach: .shown),
+    ],
+    plots: [
+      PaperPlot(
+        title: "Redundancy per message", xLabel: "message, counted from the first after the tree was shaped",
+        yLabel: "RMR, copies per delivery less 1",
+        series: [
+          PaperSeries("one sender", .curve(experiment: "plumtree-one", name: "rmr")),
+          PaperSeries("5 % loss", .curve(experiment: "plumtree-lossy", name: "rmr")),
+          PaperSeries("after a 50 % crash", .curve(experiment: "plumtree-crashed", name: "rmr")),
+          PaperSeries("flooding", .curve(experiment: "plumtree-flood", name: "rmr")),
+        ]),
+      PaperPlot(
+        title: "Coverage of one message", xLabel: "hops (ms)", yLabel: "members reached, %",
+        series: [
+          PaperSeries("Plumtree", .curve(experiment: "plumtree-one", name: "coverage")),
+          PaperSeries("Plumtree, 5 % loss", .curve(experiment: "plumtree-lossy", name: "coverage")),
+          PaperSeries("flooding", .curve(experiment: "plumtree-flood", name: "coverage")),
+        ]),
+    ])
+
+  static let size = 10_000
+
+  static let one = experiment("plumtree-one", "Plumtree, 10,000 nodes, one sender", seeds: 30) { _ in }
+
+  static let lossy = experiment("plumtree-lossy", "Plumtree, 10,000 nodes, 5 % loss", seeds: 30) {
+    $0.loss = 0.05
+  }
+
+  static let flood = experiment("plumtree-flood", "Flooding, 10,000 nodes", seeds: 5) {
+    $0.broadcast = .eager
+  }
+
+  /// One sender, 10 messages half a second apart.
+  private static func experiment(
+    _ id: String, _ title: String, seeds: Int, _ change: @escaping @Sendable (inout Laboratory) -> Void
+  ) -> PaperExperiment {
+    PaperExperiment(id: id, title: title, seeds: seeds) { seed, progress in
+      var laboratory = Laboratory(nodes: size, seed: seed)
+      laboratory.warmUp = 20
+      change(&laboratory)
+      let simulation = try laboratory.grow(progress: { progress(0.7 * $0) })
+      var run = TreeRun(simulation, senders: [Int(seed % UInt64(size))])
+      defer { run.end() }
+      run.shape()
+      run.broadcast(10, apart: 500_000_000, progress: { progress(0.7 + 0.3 * $0) })
+      return run.sample()
+    }
+  }
+
+  static let many = PaperExperiment(
+    id: "plumtree-many", title: "Plumtree, 10,000 nodes, 1,000 senders", seeds: 3, isHeavy: true
+  ) { seed, progress in
+    var laboratory = Laboratory(nodes: size, seed: seed)
+    laboratory.warmUp = 20
+    laboratory.senders = 1_000
+    let simulation = try laboratory.grow(progress: { progress(0.3 * $0) })
+    var generator = Generator(seed: seed ^ 0x6d61_6e79)
+    let senders = Laboratory.draw(1_000, of: simulation.running, using: &generator)
+    var run = TreeRun(simulation, senders: senders)
+    defer { run.end() }
+    run.shape()
+    run.broadcast(1_000, apart: 10_000_000, progress: { progress(0.3 + 0.7 * $0) })
+    return run.sample()
+  }
+
+  static let crashed = PaperExperiment(
+    id: "plumtree-crashed", title: "Plumtree, half of 10,000 nodes crash", seeds: 30
+  ) { seed, progress in
+    var laboratory = Laboratory(nodes: size, seed: seed)
+    laboratory.warmUp = 10
+    laboratory.seeds = 5
+    laboratory.keepalive = Configuration().keepaliveInterval
+    let simulation = try laboratory.grow(progress: { progress(0.7 * $0) })
+    var generator = Generator(seed: seed ^ 0x6861_6c66)
+    var run = TreeRun(simulation, senders: [0])
+    defer { run.end() }
+    run.shape()
+    let candidates = Array(laboratory.seeds..<laboratory.nodes)
+    for victim in Laboratory.draw(size / 2, of: candidates, using: &generator) { simulation.crash(victim) }
+    run.broadcast(8, apart: 1_000_000_000, progress: { progress(0.7 + 0.3 * $0) })
+    return run.sample()
+  }
+}
+
+/// Messages over a grown cluster, each with its copies, its last hop and whom it reached.
+private struct TreeRun {
+  private let simulation: Simulation
+  private let senders: [Int]
+  private let arrivals = Arrivals()
+  private var sent: [(message: Arrivals.Message, at: Instant)] = []
+  private var redundancy: [PaperPoint] = []
+  /// The RMR over all messages, and the members besides the sender.
+  private var total = 0.0
+  private var members = 1.0
+
+  init(_ simulation: Simulation, senders: [Int]) {
+    self.simulation = simulation
+    self.senders = senders
+    arrivals.attach(to: simulation)
+  }
+
+  func end() { simulation.observer = nil }
+
+  /// Broadcasts the message that shapes the tree.
+  func shape() {
+    _ = simulation.broadcast([0], from: senders[0])
+    simulation.run(until: simulation.now + 2_000_000_000)
+  }
+
+  mutating func broadcast(_ count: Int, apart: Nanoseconds, progress: (Double) -> Void) {
+    let first = simulation.traffic().copiesSent
+    var before = first
+    let others = Double(max(1, simulation.running.count - 1))
+    for number in 0..<count {
+      let start = simulation.now
+      guard
+        let message = simulation.broadcast(
+          [UInt8(truncatingIfNeeded: number)], from: senders[number % senders.count])
+      else { continue }
+      let name = Arrivals.Message(origin: message.origin, sequence: message.sequence)
+      if number == 0 { arrivals.timed = name }
+      simulation.run(until: start + apart)
+      // Where messages overlap, copies are counted over all of them only.
+      if senders.count == 1 {
+        let now = simulation.traffic().copiesSent
+        redundancy.append(PaperPoint(x: Double(number + 1), y: Double(now &- before) / others - 1))
+        before = now
+      }
+      sent.append((name, start))
+      progress(Double(number + 1) / Double(count))
+    }
+    simulation.run(until: simulation.now + 5_000_000_000)
+    total = Double(simulation.traffic().copiesSent &- first) / (others * Double(max(1, count))) - 1
+    members = others
+  }
+
+  func sample() -> PaperSample {
+    var sample = PaperSample()
+    sample.values["rmr"] = total
+    for point in redundancy { sample.values["rmr\(Int(point.x))"] = point.y }
+    sample.curves["rmr"] = redundancy
+    var reached = 0
+    var hops = 0.0
+    for (message, start) in sent {
+      reached += arrivals.count(message)
+      hops += Double((arrivals.last[message] ?? start).since(start)) / 1e6
+    }
+    let count = Double(max(1, sent.count))
+    sample.values["delivered"] = 100 * Double(reached) / (members * count)
+    sample.values["hop"] = hops / count
+    sample.curves["coverage"] = coverageCurve()
+    return sample
+  }
+
+  /// The share reached after each hop, of the first message.
+  private func coverageCurve() -> [PaperPoint] {
+    guard let start = sent.first?.at else { return [] }
+    let milliseconds = arrivals.times.map { Int(($0.since(start) + 500_000) / 1_000_000) }
+    return (0...30).map { hop in
+      PaperPoint(
+        x: Double(hop), y: 100 * Double(milliseconds.count { $0 <= hop }) / members)
+    }
+  }
+}
