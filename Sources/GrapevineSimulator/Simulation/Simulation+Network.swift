@@ -57,6 +57,7 @@ extension Simulation {
 
   /// When a datagram has left the access link of its sender; nil when there is no room in the queue.
   private func departure(of length: Int, from source: Int) -> Instant? {
+    if delays.isLinkUnlimited && !hasSpecial { return now }
     let place = processes[source]
     guard let link = place.special?.bandwidth ?? model.bandwidth else { return now }
     guard let departure = link.departure(of: length, now: now, free: place.linkFree) else { return nil }
@@ -65,7 +66,7 @@ extension Simulation {
   }
 
   func delay(from source: Int, to target: Int) -> Nanoseconds {
-    if case .perDatagram = model.latency { return delay() }
+    if delays.arePerDatagram { return delay() }
     var link = Generator(seed: linkSalt ^ (UInt64(UInt32(source)) << 32 | UInt64(UInt32(target))))
     let usual = model.latency.delay(from: source, to: target, draw: link.next())
     let jitter = Int(Double(usual) * min(max(model.jitter, 0), 100))

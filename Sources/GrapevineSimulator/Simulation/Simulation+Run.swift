@@ -89,7 +89,7 @@ extension Simulation {
 
   private func arm(_ process: Int) {
     guard var deadline = processes[process].node?.nextDeadline, deadline != .never else { return }
-    if let special = processes[process].special { deadline = special.clock.time(of: deadline) }
+    if hasSpecial, let special = processes[process].special { deadline = special.clock.time(of: deadline) }
     // A deadline that has come already is handled one nanosecond later: virtual time must move on.
     let time = max(deadline, now + 1)
     guard time < processes[process].armed else { return }

@@ -23,18 +23,21 @@ extension Simulation {
 
   private func special(_ process: Int) -> Special {
     if let special = processes[process].special { return special }
+    hasSpecial = true
     let special = Special()
     processes[process].special = special
     return special
   }
 
   /// What the clock of a process shows: virtual time, unless `setClock` changed it.
-  @inline(__always)
-  public func clock(of process: Int) -> Instant { processes[process].special?.clock.reading(at: now) ?? now }
+  public func clock(of process: Int) -> Instant {
+    hasSpecial ? processes[process].special?.clock.reading(at: now) ?? now : now
+  }
 
   /// Whether a process is paused.
-  @inline(__always)
-  public func isPaused(_ process: Int) -> Bool { processes[process].special?.pauseEnd != nil }
+  public func isPaused(_ process: Int) -> Bool {
+    hasSpecial && processes[process].special?.pauseEnd != nil
+  }
 
   /// Changes the clock of a process, which keeps it over crashes and restarts.
   ///

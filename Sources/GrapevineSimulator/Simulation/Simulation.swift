@@ -27,9 +27,24 @@ public final class Simulation {
     var special: Special?
   }
 
+  /// The delays of a model that draws them anew for each datagram, and whether it does.
+  struct PlainDelays {
+    let low: Nanoseconds
+    let high: Nanoseconds
+    let arePerDatagram: Bool
+    let isLinkUnlimited: Bool
+
+    init(_ model: NetworkModel) {
+      low = model.delayLow.asDelay
+      high = max(low, model.delayHigh.asDelay)
+      arePerDatagram = model.latency == .perDatagram
+      isLinkUnlimited = model.bandwidth == nil
+    }
+  }
+
   /// The network; may be changed at any time.
   public var model: NetworkModel {
-    didSet { delays = Self.delays(of: model) }
+    didSet { delays = PlainDelays(model) }
   }
   /// The present.
   public internal(set) var now = Instant()
@@ -45,8 +60,10 @@ public final class Simulation {
   let seed: UInt64
   /// Decides, with the two ends of a link, its delay.
   let linkSalt: UInt64
-  /// The model's shortest and longest delay in nanoseconds, because converting them costs as much as drawing.
-  private(set) var delays: (low: Nanoseconds, high: Nanoseconds)
+  /// What of the model is asked for each datagram: taking it out of the model costs as much as drawing.
+  private(set) var delays: PlainDelays
+  /// Whether any process is special; asked first, so that the others cost nothing.
+  var hasSpecial = false
   let configuration: Configuration
   var generator: Generator
   var queue = EventQueue()
@@ -66,15 +83,11 @@ public final class Simulation {
     self.seed = seed
     self.configuration = configuration
     self.model = model
-    delays = Self.delays(of: model)
+    delays = PlainDelays(model)
     var links = Generator(seed: seed ^ 0x6c69_6e6b_732e_2e2e)
     linkSalt = links.next()
     generator = Generator(seed: seed)
     effects = Effects(for: configuration)
-  }
-
-  private static func delays(of model: NetworkModel) -> (low: Nanoseconds, high: Nanoseconds) {
-    (model.delayLow.asDelay, max(model.delayLow.asDelay, model.delayHigh.asDelay))
   }
 
   deinit {
