@@ -109,8 +109,14 @@ extension Simulation {
   /// Adds a process and starts a node in it, which joins through the processes in `contacts`.
   @discardableResult
   public func start(contacts: [Int]) -> Int {
+    let process = addProcess()
+    restart(process, contacts: contacts)
+    return process
+  }
+
+  /// Adds a process without a node; `restart` starts one in it.
+  public func addProcess() -> Int {
     processes.append(Process())
-    restart(processes.count - 1, contacts: contacts)
     return processes.count - 1
   }
 
