@@ -122,7 +122,7 @@ private struct ScenarioReading {
   private mutating func once(_ name: String, _ line: ScenarioLine) throws(ScenarioError) {
     if let before = said[name] {
       throw line.refusal(
-        found: "\"\(name)\" again", allowed: "one of it, which is in line \(before)")
+        found: "\"\(name)\" again", allowed: "it once (line \(before))")
     }
     said[name] = line.line.number
   }
