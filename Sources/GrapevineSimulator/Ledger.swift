@@ -124,10 +124,10 @@ extension Ledger {
   /// Every delivery that counts: one for each message and each node that was a member when it was sent, if the
   /// message has a chance: its origin is still there, or any member has it.
   ///
-  /// - Parameter body: Told the message's level, the delay in nanoseconds or nil when there was no delivery,
-  ///   and whether the node reported the message as lost.
+  /// - Parameter body: Told the message's level and time, the delay in nanoseconds or nil when there was no
+  ///   delivery, and whether the node reported the message as lost.
   private func forEachDelivery(
-    in simulation: Simulation, _ body: (DeliveryLevel, Nanoseconds?, Bool) -> Void
+    in simulation: Simulation, _ body: (DeliveryLevel, Instant, Nanoseconds?, Bool) -> Void
   ) {
     let present = members.indices.filter { members[$0].since != nil }
     let identities = present.map { simulation.identity(of: $0) }
@@ -139,7 +139,7 @@ extension Ledger {
       for (member, identity) in zip(present, identities) where identity != broadcast.origin {
         guard let since = members[member].since, since <= broadcast.time else { continue }
         let delay = delay(of: number, at: member)
-        body(broadcast.level, delay, delay == nil && isReported(broadcast, by: member))
+        body(broadcast.level, broadcast.time, delay, delay == nil && isReported(broadcast, by: member))
       }
     }
   }
@@ -163,7 +163,7 @@ extension Ledger {
     report.damaged = damaged
     report.gaps = gaps
     // Best effort promises nothing but that no message is delivered twice or damaged.
-    forEachDelivery(in: simulation) { level, delay, isReported in
+    forEachDelivery(in: simulation) { level, _, delay, isReported in
       guard level == .reliable else { return }
       report.expected += 1
       if delay != nil { report.delivered += 1 } else if isReported { report.reported += 1 }
@@ -177,12 +177,21 @@ extension Ledger {
   func delays(_ simulation: Simulation) -> (sorted: [Nanoseconds], expected: Int) {
     var sorted: [Nanoseconds] = []
     var expected = 0
-    forEachDelivery(in: simulation) { _, delay, _ in
+    forEachDelivery(in: simulation) { _, _, delay, _ in
       expected += 1
       if let delay { sorted.append(delay) }
     }
     sorted.sort()
     return (sorted, expected)
+  }
+
+  /// When the last delivery of the reliable level took place.
+  private func lastDelivery(in simulation: Simulation) -> Instant {
+    var last = Instant()
+    forEachDelivery(in: simulation) { level, time, delay, _ in
+      if level == .reliable, let delay { last = max(last, time + delay) }
+    }
+    return last
   }
 
   /// The number of processes that are members.
@@ -207,7 +216,13 @@ extension Ledger {
       second += 1
       run(to: second)
       progress(second)
-      if second > end + 1, report(simulation).isComplete { repaired = Double(second - end) }
+      guard second > end + 1 else { continue }
+      let report = report(simulation)
+      guard report.isComplete else { continue }
+      let last = lastDelivery(in: simulation)
+      let wait = Double(last.since(Instant(nanoseconds: UInt64(end) * 1_000_000_000))) / 1e9
+      // When a gap was reported is only known to the second.
+      repaired = report.reported > 0 ? Double(second - end) : wait
     }
     run(to: second + 10)
     var report = report(simulation)

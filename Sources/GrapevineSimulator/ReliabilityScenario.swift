@@ -74,7 +74,8 @@ public struct ReliabilityReport: Sendable, Equatable {
   public var reported = 0
   /// Messages broadcast.
   public var broadcasts = 0
-  /// Simulated seconds until all was delivered, from the last fault on; nil when it never was.
+  /// Simulated seconds from the last fault until all was delivered or reported as lost, 0 when that was before;
+  /// nil when it never was.
   public var secondsToRepair: Double?
   /// Events handled.
   public var events: UInt64 = 0

@@ -134,7 +134,7 @@ extension ScenarioBatch {
       ("gaps", "\(reliability.gaps), \(reliability.reported) deliveries reported as lost"),
       (
         "seconds to repair",
-        reliability.secondsToRepair.map { Fixed.text($0, decimals: 0) } ?? "never repaired"
+        reliability.secondsToRepair.map { Fixed.text($0, decimals: 2) } ?? "never repaired"
       ),
       ("datagrams", "\(traffic.sent) sent, \(traffic.bytesSent) bytes, \(traffic.arrived) arrived"),
       (

@@ -71,7 +71,7 @@ extension Directive {
       }),
     Directive(
       name: "repaired", parts: [.keyword("within", .someTime, optional: false)],
-      help: "Everything was delivered within the time from the end of the faults, in whole seconds",
+      help: "Everything was delivered within the time from the end of the faults",
       meaning: .expectation {
         ScenarioExpectation(measure: .repaired, limit: 0, time: $0.time("within") ?? 0)
       }),
