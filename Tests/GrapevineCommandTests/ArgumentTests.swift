@@ -72,7 +72,7 @@ struct ArgumentTests {
     #expect(try table.parse([])?.operand == nil)
     #expect(table.help.contains("[OPTION]... [FILE]\n") && table.help.contains("What to read"))
     let allowed = "allowed are --count, --share, --kind, --to, --loud, --help"
-    #expect(throws: UsageError(command: "try", message: "unexpected argument \"b\"; \(allowed)")) {
+    #expect(throws: UsageError(command: "try", message: "found \"b\" besides \"a\"; allowed is one FILE")) {
       try table.parse(["a", "b"])
     }
     #expect(throws: UsageError(command: "try", message: "unknown option \"-a\"; \(allowed)")) {

@@ -50,7 +50,10 @@ struct CommandLineTable: Sendable {
       if argument == "--help" || argument == "-h" { return nil }
       let (written, attached) = split(argument)
       guard let option = options.first(where: { $0.name == written }) else {
-        guard operand != nil, !argument.hasPrefix("-"), parsed.operand == nil else { throw unknown(argument) }
+        guard let operand, !argument.hasPrefix("-") else { throw unknown(argument) }
+        if let first = parsed.operand {
+          throw failure("found \(quoted(argument)) besides \(quoted(first)); allowed is one \(operand.name)")
+        }
         parsed.operand = argument
         continue
       }

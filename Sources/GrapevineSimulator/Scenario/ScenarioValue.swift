@@ -11,8 +11,8 @@ enum Amount: Equatable {
   /// How many of `total` it is: a share is rounded to the nearest number, and nothing is more than all.
   func resolved(of total: Int) -> Int {
     switch self {
-    case .count(let count): min(count, total)
-    case .share(let share): min(total, Int((Double(total) * share).rounded()))
+    case .count(let count): max(0, min(count, total))
+    case .share(let share): max(0, min(total, Int((Double(total) * share).rounded())))
     }
   }
 }

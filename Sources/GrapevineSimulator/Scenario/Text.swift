@@ -10,7 +10,7 @@ public struct ScenarioError: Error, Equatable, Sendable, CustomStringConvertible
   public var message: String
 
   /// File, line and message, as compilers print them.
-  public var description: String { "\(file):\(line): \(message)" }
+  public var description: String { "\(printable(file)):\(line): \(message)" }
 }
 
 /// The lines of a file that say something, without comments.
@@ -43,6 +43,8 @@ struct TextLines {
       throw ScenarioError(
         file: file, line: 1, message: "found \(bytes.count) bytes; allowed are at most \(Self.bytesLimit)")
     }
+    // Some editors begin a text with a byte order mark.
+    let bytes = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? bytes.dropFirst(3) : bytes[...]
     let parts = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
     for (index, part) in parts.enumerated() {
       if !part.isEmpty { lastNumber = index + 1 }
@@ -103,10 +105,16 @@ struct Number {
 
 /// The text in quotes, at most 40 characters of it, with what a terminal may take for a command replaced.
 func quoted(_ text: some StringProtocol) -> String {
-  var shown = "\""
-  for scalar in text.unicodeScalars.prefix(40) {
+  let start = String(String.UnicodeScalarView(text.unicodeScalars.prefix(40)))
+  return "\"\(printable(start))" + (text.unicodeScalars.count > 40 ? "…\"" : "\"")
+}
+
+/// The text with what a terminal may take for a command replaced.
+private func printable(_ text: String) -> String {
+  var shown = String.UnicodeScalarView()
+  for scalar in text.unicodeScalars {
     let isControl = scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
-    shown.unicodeScalars.append(isControl ? "?" : scalar)
+    shown.append(isControl ? "?" : scalar)
   }
-  return shown + (text.unicodeScalars.count > 40 ? "…\"" : "\"")
+  return String(shown)
 }

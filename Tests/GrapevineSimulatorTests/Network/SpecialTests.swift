@@ -199,15 +199,15 @@ struct SpecialTests {
       model.bandwidth = Bandwidth(bytesPerSecond: 50_000, queueBytes: 20_000)
       let simulation = try Simulation(seed: seed, model: model)
       simulation.start(contacts: [])
-      for _ in 1..<20 { simulation.start(contacts: [0]) }
-      for process in 0..<20 { simulation.setClock(of: process, partsPerMillion: process * 100) }
+      for _ in 1..<12 { simulation.start(contacts: [0]) }
+      for process in 0..<12 { simulation.setClock(of: process, partsPerMillion: process * 100) }
       for step in 0..<50 {
         simulation.at(Self.second(3) + UInt64(step) * 50_000_000) {
-          _ = $0.broadcast([1, 2], from: step % 20)
+          _ = $0.broadcast([1, 2], from: step % 12)
         }
       }
       simulation.at(Self.second(4)) { $0.pause(3, for: .seconds(2)) }
-      simulation.run(until: Self.second(8))
+      simulation.run(until: Self.second(7))
       return simulation.trace
     }
     #expect(try trace(seed: 5) == trace(seed: 5))

@@ -243,6 +243,7 @@ struct ScenarioParsingTests {
     #expect(line([UInt8](repeating: 0, count: 100)) == 1)
     #expect(line([UInt8](repeating: 0x20, count: TextLines.bytesLimit + 1)) == 1)
     #expect(line([0x0a] + [UInt8](repeating: 0x20, count: TextLines.lineBytesLimit + 1)) == 2)
+    #expect(line([0xef, 0xbb, 0xbf] + Array(least.utf8)) == nil)
     let steps = String(repeating: "at 1s loss 1%\n", count: Scenario.stepsLimit + 1)
     #expect(line(Array(steps.utf8)) == Scenario.stepsLimit + 1)
     #expect(throws: ScenarioError.self) { try Scenario(parsing: Array("latency matrix a\n".utf8), file: "f") }
