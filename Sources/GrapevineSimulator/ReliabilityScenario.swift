@@ -40,8 +40,16 @@ public struct ReliabilityScenario: Sendable {
 
   /// The limits of a simulated node: a thousand of them share one process.
   var configuration: Configuration {
-    var configuration = Configuration()
+    var configuration = Configuration.simulated
     configuration.fanout = fanout
+    return configuration
+  }
+}
+
+extension Configuration {
+  /// The limits of a node of which thousands share one process.
+  static var simulated: Configuration {
+    var configuration = Configuration()
     configuration.logBytes = 128 << 10
     configuration.logMessages = 1_024
     configuration.streamCapacity = 128
@@ -66,7 +74,8 @@ public struct ReliabilityReport: Sendable, Equatable {
   public var reported = 0
   /// Messages broadcast.
   public var broadcasts = 0
-  /// Simulated seconds until all was delivered, from the last fault on; nil when it never was.
+  /// Simulated seconds from the last fault until all was delivered or reported as lost, 0 when that was before;
+  /// nil when it never was.
   public var secondsToRepair: Double?
   /// Events handled.
   public var events: UInt64 = 0
@@ -98,28 +107,7 @@ extension ReliabilityScenario {
     defer { simulation.observer = nil }
     var generator = Generator(seed: seed ^ 0x7363_656e_6172_696f)
     plan(simulation, ledger, &generator)
-    var second = 0
-    var report = ReliabilityReport()
-    let faultsEnd = 60
-    while second < faultsEnd + 240 {
-      second += 1
-      simulation.run(until: Instant(nanoseconds: UInt64(second) * 1_000_000_000))
-      progress(second)
-      guard second > faultsEnd + 1 else { continue }
-      report = ledger.report(simulation)
-      if report.isComplete {
-        report.secondsToRepair = Double(second - faultsEnd)
-        break
-      }
-    }
-    // Whatever is delivered twice would be delivered within the next seconds.
-    simulation.run(until: Instant(nanoseconds: UInt64(second + 10) * 1_000_000_000))
-    let repaired = report.secondsToRepair
-    report = ledger.report(simulation)
-    report.secondsToRepair = repaired
-    report.events = simulation.eventCount
-    report.trace = simulation.trace
-    return report
+    return ledger.runUntilRepaired(simulation, end: 60, patience: 240, progress: progress)
   }
 
   private func plan(_ simulation: Simulation, _ ledger: Ledger, _ generator: inout Generator) {
@@ -170,115 +158,7 @@ extension ReliabilityScenario {
       let origin = origins[(index / 10) % origins.count]
       let filler = generator.below(200)
       let level: DeliveryLevel = index < messages ? .reliable : .bestEffort
-      simulation.at(burst) { ledger.broadcast(index, filler: filler, level, from: origin, in: $0) }
+      simulation.at(burst) { ledger.broadcast(index, bytes: filler + 1, level, from: origin, in: $0) }
     }
-  }
-}
-
-/// Who sent what, and who has what.
-private final class Ledger {
-  private struct Broadcast {
-    var process: Int
-    var origin: MemberID
-    var sequence: UInt64
-    var level: DeliveryLevel
-    var time: Instant
-    var payload: [UInt8]
-  }
-
-  private struct Stream: Hashable {
-    var origin: MemberID
-    var level: DeliveryLevel
-  }
-
-  private var broadcasts: [Broadcast] = []
-  private var index: [Stream: [UInt64: Int]] = [:]
-  private var reportedGaps: [Int: [(origin: MemberID, range: ClosedRange<UInt64>)]] = [:]
-  private var delivered: [Int: Set<Int>] = [:]
-  private var memberSince: [Int: Instant] = [:]
-  private var duplicates = 0
-  private var damaged = 0
-  private var gaps = 0
-  private let hidden: UInt64?
-
-  init(hidden: UInt64?) { self.hidden = hidden }
-
-  func broadcast(
-    _ number: Int, filler: Int, _ level: DeliveryLevel, from process: Int, in simulation: Simulation
-  ) {
-    guard process < simulation.processCount, simulation.lifecycle(of: process) == .connected,
-      let origin = simulation.identity(of: process)
-    else { return }
-    var bytes = Generator(seed: UInt64(number) &* 0x9e37 &+ 1)
-    let payload = (0..<filler + 1).map { _ in UInt8(truncatingIfNeeded: bytes.next()) }
-    // Known before it is sent: a neighbour cannot deliver it in the same instant, but the order should not
-    // matter.
-    let stream = Stream(origin: origin, level: level)
-    let next = UInt64(index[stream]?.count ?? 0) + 1
-    guard let sent = simulation.broadcast(payload, from: process, level: level) else { return }
-    precondition(sent.sequence == next, "sequence numbers have no gaps")
-    index[stream, default: [:]][sent.sequence] = broadcasts.count
-    broadcasts.append(
-      Broadcast(
-        process: process, origin: origin, sequence: sent.sequence, level: level, time: simulation.now,
-        payload: payload))
-  }
-
-  func forget(_ process: Int) {
-    delivered[process] = nil
-    memberSince[process] = nil
-    reportedGaps[process] = nil
-  }
-
-  func observe(
-    _ observation: Simulation.Observation, _ payload: UnsafeRawBufferPointer, in simulation: Simulation
-  ) {
-    switch observation {
-    case .delivery(let node, let origin, let sequence, let level):
-      guard sequence != hidden else { return }
-      let stream = Stream(origin: origin, level: level)
-      guard let number = index[stream]?[sequence], payload.elementsEqual(broadcasts[number].payload) else {
-        damaged += 1
-        return
-      }
-      if !delivered[node, default: []].insert(number).inserted { duplicates += 1 }
-    case .event(let node, .lifecycle(.connected)):
-      memberSince[node] = simulation.now
-    case .event(let node, .gap(let origin, let first, let last, _)):
-      gaps += 1
-      reportedGaps[node, default: []].append((origin, first...max(first, last)))
-    case .event:
-      break
-    }
-  }
-
-  func report(_ simulation: Simulation) -> ReliabilityReport {
-    var report = ReliabilityReport()
-    report.broadcasts = broadcasts.count
-    report.duplicates = duplicates
-    report.damaged = damaged
-    report.gaps = gaps
-    let members = memberSince.keys.sorted()
-    // Best effort promises nothing but that no message is delivered twice or damaged.
-    for (number, broadcast) in broadcasts.enumerated() where broadcast.level == .reliable {
-      let isOriginThere = simulation.identity(of: broadcast.process) == broadcast.origin
-      let isAnywhere = members.contains { delivered[$0]?.contains(number) == true }
-      guard isOriginThere || isAnywhere else { continue }
-      for member in members where simulation.identity(of: member) != broadcast.origin {
-        guard let since = memberSince[member], since <= broadcast.time else { continue }
-        report.expected += 1
-        if delivered[member]?.contains(number) == true {
-          report.delivered += 1
-        } else if isReported(broadcast, by: member) {
-          report.reported += 1
-        }
-      }
-    }
-    return report
-  }
-
-  private func isReported(_ broadcast: Broadcast, by member: Int) -> Bool {
-    reportedGaps[member]?.contains { $0.origin == broadcast.origin && $0.range.contains(broadcast.sequence) }
-      == true
   }
 }

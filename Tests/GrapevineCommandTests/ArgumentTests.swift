@@ -63,6 +63,23 @@ struct ArgumentTests {
     #expect(throws: UsageError(command: "try", message: message)) { try table.parse(line) }
   }
 
+  @Test("an operand stands anywhere, once, and only where the table has one")
+  func operand() throws {
+    var table = table
+    table.operand = Operand(name: "FILE", help: "What to read")
+    let arguments = try #require(try table.parse(["--count", "2", "a b.txt", "--loud"]))
+    #expect(arguments.operand == "a b.txt" && arguments.integer("--count") == 2 && arguments.has("--loud"))
+    #expect(try table.parse([])?.operand == nil)
+    #expect(table.help.contains("[OPTION]... [FILE]\n") && table.help.contains("What to read"))
+    let allowed = "allowed are --count, --share, --kind, --to, --loud, --help"
+    #expect(throws: UsageError(command: "try", message: "found \"b\" besides \"a\"; allowed is one FILE")) {
+      try table.parse(["a", "b"])
+    }
+    #expect(throws: UsageError(command: "try", message: "unknown option \"-a\"; \(allowed)")) {
+      try table.parse(["-a"])
+    }
+  }
+
   @Test("help names every option and its default, and asking for it wins")
   func help() throws {
     #expect(try table.parse(["--loud", "--help", "--nope"]) == nil)

@@ -106,6 +106,63 @@ struct EndToEndTests {
     #expect(founder.finish().code == 0)
   }
 
+  @Test("a scenario's run is the same in two processes, and another with another seed")
+  func scenario() throws {
+    let file = try Self.file(
+      """
+      nodes 12
+      latency matrix delays.csv jitter 10%
+      skew 100ppm offset 1s
+      loss 5%
+      at 0s..2s join
+      at 3s broadcast 10 from 3 over 2s
+      at 4s pause 20% for 500ms
+      expect delivered 100%
+      """)
+    let arguments = ["simulate", file, "--json", "--runs", "2", "--jobs", "1", "--seed"]
+    let outputs = try [1, 1, 2].map { try Running(arguments + ["\($0)"]).finish() }
+    #expect(outputs.allSatisfy { $0.code == 0 }, "\(outputs)")
+    // The last line is the summary, which holds the time that it took.
+    let lines = outputs.map { $0.output.split(separator: "\n").dropLast() }
+    #expect(lines[0].count == 2 && lines[0] == lines[1])
+    #expect(lines[0].last == lines[2].first)
+    let first = try JSONReader.read(Array(lines[0][0].utf8)[...])
+    #expect(first["delivered"]?.count == first["expected"]?.count)
+    #expect(first["trace"]?.text?.count == 16)
+  }
+
+  @Test("a scenario that is not as expected is exit 2; one that cannot be read says where and is exit 1")
+  func scenarioFailures() throws {
+    let strict =
+      "nodes 4\nat 0s join\nat 1s broadcast 1 from 1\nexpect copies 1\nexpect reach 100% within 1ms\n"
+    let broken = try Running(["simulate", try Self.file(strict)]).finish()
+    #expect(broken.code == 2, "\(broken)")
+    #expect(
+      broken.output.contains("expect reach 100% within 1ms") && broken.output.contains("NOT AS EXPECTED"))
+    let file = try Self.file("nodes 4\nloss much\n")
+    let bad = try Running(["simulate", file]).finish()
+    #expect(bad.code == 1)
+    #expect(bad.error == "\(file):2: found \"much\"; allowed are shares from 0% to 100%\n")
+    let missing = try Running(["simulate", file + ".not"]).finish()
+    #expect(missing.code == 1 && missing.error.contains("does not exist"))
+    let folder = try Running(["simulate", "/"]).finish()
+    #expect(folder.code == 1 && folder.error.contains("\"/\", which is a directory"))
+    let lost = try Running(["simulate", try Self.file("latency matrix nowhere.csv")]).finish()
+    #expect(lost.code == 1 && lost.error.contains(":1: found \"nowhere.csv\", which does not exist"))
+    let mixed = try Running(["simulate", file, "--nodes", "5"]).finish()
+    #expect(mixed.code == 64 && mixed.error.contains("--nodes with a scenario"))
+  }
+
+  /// Writes a scenario, with a matrix of delays beside it, and returns its path.
+  private static func file(_ text: String) throws -> String {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "grapevine-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try Data("a,b\n1,20\n30,1\n".utf8).write(to: folder.appending(path: "delays.csv"))
+    let file = folder.appending(path: "scenario.txt")
+    try Data(text.utf8).write(to: file)
+    return file.path
+  }
+
   @Test("a port in use is exit 1, a bad option exit 64")
   func failures() throws {
     let holder = try Running(["agent", "--bind", "127.0.0.1:0"])

@@ -7,6 +7,8 @@
 struct Arguments {
   private let options: [Option]
   private var values: [String: [String]] = [:]
+  /// What was given without an option's name.
+  var operand: String?
 
   init(options: [Option]) { self.options = options }
 

@@ -6,6 +6,8 @@ struct CommandLineTable: Sendable {
   /// What it does, in a line or a few.
   var summary: String
   var options: [Option]
+  /// What may stand without an option's name, once.
+  var operand: Operand?
   /// Paragraphs behind the options.
   var notes = ""
   /// One line for each exit code.
@@ -15,12 +17,15 @@ struct CommandLineTable: Sendable {
   /// The help of the command.
   var help: String {
     let rows =
-      options.map { option in
+      (operand.map { [($0.name, $0.help)] } ?? [])
+      + options.map { option in
         let left = option.placeholder.isEmpty ? option.name : "\(option.name) \(option.placeholder)"
         return (left, option.help + (option.shownDefault.map { " (default: \($0))" } ?? ""))
       } + [("--help", "Print this help")]
     let width = (rows.map(\.0.count).max() ?? 0) + 2
-    var text = "\(summary)\n\nUsage: grapevine \(name) [OPTION]...\n\nOptions:\n"
+    var text = "\(summary)\n\nUsage: grapevine \(name) [OPTION]..."
+    if let operand { text += " [\(operand.name)]" }
+    text += "\n\nOptions:\n"
     for (left, right) in rows {
       let lines = wrapped(right, width: 100 - width)
       for (index, line) in lines.enumerated() {
@@ -44,7 +49,14 @@ struct CommandLineTable: Sendable {
     while let argument = rest.popFirst() {
       if argument == "--help" || argument == "-h" { return nil }
       let (written, attached) = split(argument)
-      guard let option = options.first(where: { $0.name == written }) else { throw unknown(argument) }
+      guard let option = options.first(where: { $0.name == written }) else {
+        guard let operand, !argument.hasPrefix("-") else { throw unknown(argument) }
+        if let first = parsed.operand {
+          throw failure("found \(quoted(argument)) besides \(quoted(first)); allowed is one \(operand.name)")
+        }
+        parsed.operand = argument
+        continue
+      }
       if case .flag = option.value {
         guard attached == nil else {
           throw failure("\(option.name) takes no value; found \(quoted(argument))")

@@ -59,6 +59,14 @@ struct Option: Sendable {
   }
 }
 
+/// An argument that needs no name, such as a file.
+struct Operand: Sendable {
+  /// What the help calls it, in capitals.
+  var name: String
+  /// What it does.
+  var help: String
+}
+
 /// A command line that cannot be understood; nothing has happened yet.
 struct UsageError: Error, Equatable {
   /// The command it was meant for; nil when that is what is unclear.

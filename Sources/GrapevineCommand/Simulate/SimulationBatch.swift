@@ -43,21 +43,13 @@ actor SimulationBatch {
   }
 
   private func runAll() async throws {
-    typealias Outcome = (scenario: ReliabilityScenario, report: ReliabilityReport)
-    try await withThrowingTaskGroup(of: Outcome.self) { group in
-      for index in 0..<runs {
-        if index >= jobs, let outcome = try await group.next() { finish(outcome.scenario, outcome.report) }
-        var one = scenario
-        one.seed += UInt64(index)
-        let showsSeconds = isShowingProgress && runs == 1
-        group.addTask { [one] in
-          let report = try one.run { second in
-            if showsSeconds { Standard.error("\r\u{1b}[Ksimulated second \(second)") }
-          }
-          return (one, report)
-        }
-      }
-      while let outcome = try await group.next() { finish(outcome.scenario, outcome.report) }
+    let showsSeconds = isShowingProgress && runs == 1
+    try await runSeeds(from: scenario.seed, count: runs, jobs: jobs) { [scenario] seed in
+      var one = scenario
+      one.seed = seed
+      return (one, try one.run { if showsSeconds { Standard.showProgress("simulated second \($0)") } })
+    } finish: { one, report in
+      finish(one, report)
     }
   }
 
@@ -79,8 +71,7 @@ actor SimulationBatch {
 
   /// Shows a line in place on a terminal; nil removes it.
   private func showProgress(_ text: String?) {
-    guard isShowingProgress else { return }
-    Standard.error("\r\u{1b}[K" + (text ?? ""))
+    if isShowingProgress { Standard.showProgress(text) }
   }
 
   private func writeJSON(_ one: ReliabilityScenario, _ report: ReliabilityReport) {
@@ -120,7 +111,7 @@ actor SimulationBatch {
       ("duplicates", "\(total.duplicates)"),
       ("damaged", "\(total.damaged)"),
       ("gaps", "\(total.gaps), \(total.reported) deliveries reported as lost"),
-      ("seconds to repair", repairText),
+      ("seconds to repair", repairText(repairSeconds)),
       ("events", "\(total.events), \(Fixed.text(rate / 1e6, decimals: 2)) million per second"),
     ]
     if runs == 1 { rows.append(("trace", hexadecimal(total.trace))) }
@@ -129,58 +120,5 @@ actor SimulationBatch {
       failed == 0
         ? "Every message arrived exactly once wherever it was promised, or was reported as lost.\n"
         : "\(failed) of \(finished) runs broke a promise; the lines above repeat them.\n")
-  }
-
-  private var repairText: String {
-    guard let middle = median(repairSeconds), let most = repairSeconds.max() else { return "-" }
-    return
-      "median \(Fixed.text(middle, decimals: 1)), maximum \(Fixed.text(most, decimals: 1)), in simulated time "
-      + "after the last fault"
-  }
-
-  private func hexadecimal(_ number: UInt64) -> String {
-    let digits = String(number, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-}
-
-/// The counts of one run, or of several.
-private struct Totals {
-  var broadcasts = 0
-  var expected = 0
-  var delivered = 0
-  var duplicates = 0
-  var damaged = 0
-  var gaps = 0
-  var reported = 0
-  var events: UInt64 = 0
-  /// The hash of the run added last.
-  var trace: UInt64 = 0
-
-  init() {}
-
-  init(_ report: ReliabilityReport) { add(report) }
-
-  mutating func add(_ report: ReliabilityReport) {
-    broadcasts += report.broadcasts
-    expected += report.expected
-    delivered += report.delivered
-    duplicates += report.duplicates
-    damaged += report.damaged
-    gaps += report.gaps
-    reported += report.reported
-    events &+= report.events
-    trace = report.trace
-  }
-
-  func write(to object: inout JSONWriter) {
-    object.field("broadcasts", broadcasts)
-    object.field("expected", expected)
-    object.field("delivered", delivered)
-    object.field("duplicates", duplicates)
-    object.field("damaged", damaged)
-    object.field("gaps", gaps)
-    object.field("reported", reported)
-    object.field("events", events)
   }
 }

@@ -48,6 +48,11 @@ enum Standard {
     _ = write(Array(text.utf8), to: 2)
   }
 
+  /// Shows a line in place on a terminal; nil removes it.
+  static func showProgress(_ text: String?) {
+    error("\r\u{1b}[K" + (text ?? ""))
+  }
+
   /// Whether standard error is a terminal, so that progress can be shown in place.
   static var hasTerminal: Bool { isatty(2) == 1 }
 }

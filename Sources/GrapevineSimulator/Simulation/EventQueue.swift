@@ -11,6 +11,8 @@ struct SimulationEvent {
     case arrival
     /// A step of the scenario.
     case action
+    /// The end of a pause.
+    case resume
   }
 
   var time: Instant

@@ -16,31 +16,62 @@ public final class Simulation {
   }
 
   /// One process: a place with an address, at which nodes live one after the other.
-  private final class Process {
+  final class Process {
     var node: Node?
     var armed = Instant.never
     var group = 0
     var starts: UInt64 = 0
+    /// When everything sent has left the access link.
+    var linkFree = Instant()
+    /// What only some processes have, so that the others pay eight bytes for it.
+    var special: Special?
   }
 
-  /// The faults of the network; may be changed at any time.
-  public var model: NetworkModel
+  /// The delays of a model that draws them anew for each datagram, and whether it does.
+  struct PlainDelays {
+    let low: Nanoseconds
+    let high: Nanoseconds
+    let arePerDatagram: Bool
+    let isLinkUnlimited: Bool
+
+    init(_ model: NetworkModel) {
+      low = model.delayLow.asDelay
+      high = max(low, model.delayHigh.asDelay)
+      arePerDatagram = model.latency == .perDatagram
+      isLinkUnlimited = model.bandwidth == nil
+    }
+  }
+
+  /// The network; may be changed at any time.
+  public var model: NetworkModel {
+    didSet { delays = PlainDelays(model) }
+  }
   /// The present.
-  public private(set) var now = Instant()
+  public internal(set) var now = Instant()
   /// Events handled so far.
-  public private(set) var eventCount: UInt64 = 0
+  public internal(set) var eventCount: UInt64 = 0
+  /// What became of the datagrams so far.
+  public internal(set) var traffic = NetworkCounters()
   /// A hash over everything that happened: equal for equal runs.
-  public private(set) var trace: UInt64 = 0xcbf2_9ce4_8422_2325
+  public internal(set) var trace: UInt64 = 0xcbf2_9ce4_8422_2325
   /// Called for every delivery and event, with the payload of a delivery.
   public var observer: ((Observation, UnsafeRawBufferPointer) -> Void)?
 
-  private let configuration: Configuration
-  private let seed: UInt64
-  private var generator: Generator
-  private var queue = EventQueue()
-  private var processes: [Process] = []
-  private var actions: [(Simulation) -> Void] = []
-  private var effects: Effects
+  let seed: UInt64
+  /// Decides, with the two ends of a link, its delay.
+  let linkSalt: UInt64
+  /// What of the model is asked for each datagram: taking it out of the model costs as much as drawing.
+  private(set) var delays: PlainDelays
+  /// Whether any process is special; asked first, so that the others cost nothing.
+  var hasSpecial = false
+  let configuration: Configuration
+  var generator: Generator
+  var queue = EventQueue()
+  var processes: [Process] = []
+  var actions: [(Simulation) -> Void] = []
+  var effects: Effects
+  /// Whether datagrams pass from a group to those with greater numbers.
+  private(set) var isPartitionOneWay = false
 
   /// Creates an empty cluster.
   ///
@@ -52,11 +83,15 @@ public final class Simulation {
     self.seed = seed
     self.configuration = configuration
     self.model = model
+    delays = PlainDelays(model)
+    var links = Generator(seed: seed ^ 0x6c69_6e6b_732e_2e2e)
+    linkSalt = links.next()
     generator = Generator(seed: seed)
     effects = Effects(for: configuration)
   }
 
   deinit {
+    for place in processes { endPause(of: place) }
     while let event = queue.removeFirst() { event.bytes?.deallocate() }
   }
 }
@@ -74,8 +109,14 @@ extension Simulation {
   /// Adds a process and starts a node in it, which joins through the processes in `contacts`.
   @discardableResult
   public func start(contacts: [Int]) -> Int {
+    let process = addProcess()
+    restart(process, contacts: contacts)
+    return process
+  }
+
+  /// Adds a process without a node; `restart` starts one in it.
+  public func addProcess() -> Int {
     processes.append(Process())
-    restart(processes.count - 1, contacts: contacts)
     return processes.count - 1
   }
 
@@ -90,8 +131,9 @@ extension Simulation {
       let node = try? Node(
         configuration: configuration, identity: identity, seed: identities.next(), receiveWindow: 512)
     else { return }
+    endPause(of: place)
     place.node = consume node
-    place.node?.join(contacts.map(Self.endpoint), now: now, into: &effects)
+    place.node?.join(contacts.map(Self.endpoint), now: clock(of: process), into: &effects)
     settle(process)
   }
 
@@ -99,22 +141,24 @@ extension Simulation {
   public func crash(_ process: Int) {
     processes[process].node = nil
     processes[process].armed = .never
+    endPause(of: processes[process])
   }
 
-  /// Has a node leave gracefully.
+  /// Has a node leave gracefully, unless it is paused.
   public func leave(_ process: Int) {
-    processes[process].node?.leave(now: now, into: &effects)
+    guard !isPaused(process) else { return }
+    processes[process].node?.leave(now: clock(of: process), into: &effects)
     settle(process)
   }
 
   /// Broadcasts from a process.
   ///
-  /// - Returns: The origin and sequence number, or nil when the node could not take it.
+  /// - Returns: The origin and sequence number, or nil when the node could not take it or is paused.
   public func broadcast(_ payload: [UInt8], from process: Int, level: DeliveryLevel = .reliable) -> (
     origin: MemberID, sequence: UInt64
   )? {
-    guard let identity = processes[process].node?.identity else { return nil }
-    let time = now
+    guard let identity = processes[process].node?.identity, !isPaused(process) else { return nil }
+    let time = clock(of: process)
     let sequence = payload.withUnsafeBytes { bytes in
       try? processes[process].node?.broadcast(bytes, level: level, now: time)
     }
@@ -124,7 +168,10 @@ extension Simulation {
   }
 
   /// Puts every process into a group; datagrams pass only within a group.
-  public func partition(_ group: (Int) -> Int) {
+  ///
+  /// - Parameter isOneWay: Datagrams pass to groups with greater numbers too, but not back.
+  public func partition(isOneWay: Bool = false, _ group: (Int) -> Int) {
+    isPartitionOneWay = isOneWay
     for process in processes.indices { processes[process].group = group(process) }
   }
 
@@ -186,127 +233,5 @@ extension Simulation {
       let index = Int(ipv4 & 0x00ff_ffff) - 1
       return processes.indices.contains(index) && processes[index].node != nil ? index : nil
     }
-  }
-}
-
-// The run.
-extension Simulation {
-  /// Handles everything that happens up to `time`.
-  public func run(until time: Instant) {
-    while let next = queue.nextTime, next <= time, let event = queue.removeFirst() {
-      now = event.time
-      eventCount += 1
-      handle(event)
-    }
-    now = max(now, time)
-  }
-
-  private func handle(_ event: SimulationEvent) {
-    let target = Int(event.target)
-    mix(event.time.nanoseconds)
-    mix(UInt64(event.kind.rawValue) << 32 | UInt64(UInt32(bitPattern: event.target)))
-    switch event.kind {
-    case .action:
-      actions[target](self)
-    case .timer:
-      guard processes[target].armed == event.time else { return }
-      processes[target].armed = .never
-      settle(target)
-    case .arrival:
-      guard let bytes = event.bytes else { return }
-      defer { bytes.deallocate() }
-      guard processes[target].node != nil else { return }
-      let datagram = UnsafeRawBufferPointer(start: bytes, count: Int(event.length))
-      mixBytes(datagram)
-      processes[target].node?.receive(
-        datagram.bytes, from: Self.endpoint(of: Int(event.source)), now: now, into: &effects)
-      settle(target)
-    }
-  }
-
-  /// Does what a driver does after each input: advance, flush, send, deliver, arm the one timer.
-  private func settle(_ process: Int) {
-    guard processes[process].node != nil else { return }
-    processes[process].node?.advance(now: now, into: &effects)
-    var more = true
-    while more {
-      more = processes[process].node?.flush(now: now, into: &effects) ?? false
-      for index in 0..<effects.datagrams.count {
-        transmit(effects.datagrams.record(index), index, from: process)
-      }
-      effects.removeDatagrams()
-    }
-    report(process)
-    arm(process)
-  }
-
-  private func report(_ process: Int) {
-    for index in 0..<effects.deliveries.count {
-      let record = effects.deliveries.record(index)
-      mix(record.origin.value ^ record.sequence)
-      observer?(
-        .delivery(
-          node: process, origin: record.origin, sequence: record.sequence, level: record.level),
-        effects.deliveries.payload(index))
-    }
-    effects.removeDeliveries()
-    for event in effects.events {
-      observer?(.event(node: process, event), UnsafeRawBufferPointer(start: nil, count: 0))
-    }
-    effects.removeEvents()
-  }
-
-  private func arm(_ process: Int) {
-    guard let deadline = processes[process].node?.nextDeadline, deadline != .never else { return }
-    // A deadline that has come already is handled one nanosecond later: virtual time must move on.
-    let time = max(deadline, now + 1)
-    guard time < processes[process].armed else { return }
-    processes[process].armed = time
-    queue.schedule(.timer, process, at: time)
-  }
-
-  private func transmit(_ record: DatagramBuffer.Record, _ index: Int, from source: Int) {
-    guard let ipv4 = record.destination.ipv4 else { return }
-    let target = Int(ipv4 & 0x00ff_ffff) - 1
-    guard processes.indices.contains(target), processes[target].group == processes[source].group else {
-      return
-    }
-    if model.loss > 0, generator.chance(model.loss) { return }
-    let copies = model.duplication > 0 && generator.chance(model.duplication) ? 2 : 1
-    for _ in 0..<copies {
-      let bytes = UnsafeMutableRawPointer.allocate(byteCount: record.length, alignment: 8)
-      UnsafeMutableRawBufferPointer(start: bytes, count: record.length).copyMemory(
-        from: effects.datagrams.bytes(index))
-      if model.corruption > 0, generator.chance(model.corruption) { damage(bytes, record.length) }
-      queue.schedule(
-        .arrival, target, at: now + delay(), source: source, bytes: bytes, length: record.length)
-    }
-  }
-
-  private func damage(_ bytes: UnsafeMutableRawPointer, _ length: Int) {
-    for _ in 0...generator.below(4) {
-      let position = generator.below(length)
-      let bit = UInt8(1) << UInt8(generator.below(8))
-      let byte = bytes.load(fromByteOffset: position, as: UInt8.self)
-      bytes.storeBytes(of: byte ^ bit, toByteOffset: position, as: UInt8.self)
-    }
-  }
-
-  private func delay() -> Nanoseconds {
-    let low = model.delayLow.asNanoseconds
-    let high = max(low, model.delayHigh.asNanoseconds)
-    let usual = low + UInt64(generator.below(Int(high - low + 1)))
-    guard model.reordering > 0, generator.chance(model.reordering) else { return usual }
-    return usual + UInt64(generator.below(Int(high * 10)))
-  }
-
-  private func mix(_ value: UInt64) {
-    trace = (trace ^ value) &* 0x0000_0100_0000_01b3
-    trace ^= trace >> 29
-  }
-
-  private func mixBytes(_ bytes: UnsafeRawBufferPointer) {
-    mix(UInt64(bytes.count))
-    for byte in bytes { trace = (trace ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
   }
 }
