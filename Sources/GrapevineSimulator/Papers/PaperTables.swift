@@ -3,5 +3,5 @@
 /// The papers' tables.
 public enum PaperTables {
   /// All of them.
-  public static let all: [PaperTable] = []
+  public static let all: [PaperTable] = DemersTables.all + PushThenPullTable.all
 }
