@@ -5,22 +5,22 @@
 // partners, keeps the payloads, and says which rumours are new.
 
 /// What a member's rumour mongering did, in numbers that wrap around.
-public struct RumourCounts: Sendable, Equatable {
+package struct RumourCounts: Sendable, Equatable {
   /// Rumours sent to a partner of this member's choice.
-  public var pushed: UInt64 = 0
+  package var pushed: UInt64 = 0
   /// Rumours sent to who asked.
-  public var answered: UInt64 = 0
+  package var answered: UInt64 = 0
   /// Questions sent.
-  public var asked: UInt64 = 0
+  package var asked: UInt64 = 0
   /// Questions received for which there was nothing to send.
-  public var declined: UInt64 = 0
+  package var declined: UInt64 = 0
   /// Rumours forgotten before their time to make room for new ones.
-  public var displaced: UInt64 = 0
+  package var displaced: UInt64 = 0
   /// Verdicts not sent because too many waited.
-  public var verdictsDropped: UInt64 = 0
+  package var verdictsDropped: UInt64 = 0
 
   /// Creates counts at zero.
-  public init() {}
+  package init() {}
 }
 
 /// What the engine keeps of one partner.
@@ -254,7 +254,7 @@ extension RumourMongering {
     // While young rumours are pushed in any case, nobody is asked whether it was needed.
     if rules.exchange == .pushThenPull, rumour.age < pushCycles { return false }
     if rules.feedback {
-      if rumour.wasNeeded { table[position].counter = 0 }
+      if rumour.wasNeeded, !rules.keepsCounting { table[position].counter = 0 }
       guard rumour.wasNeedless, !rumour.wasNeeded else { return false }
     } else {
       guard rumour.wasOffered else { return false }

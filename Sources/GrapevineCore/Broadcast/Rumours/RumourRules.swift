@@ -58,6 +58,12 @@ public struct RumourRules: Sendable, Equatable {
   /// here.
   public var clusterSize = 1_000
 
+  /// Whether a counter goes on counting after a contact that was needed, where it ought to begin anew.
+  ///
+  /// A reading of the paper that its table 1 contradicts; experiments show by it what the reset is worth.
+  /// Default: false; see `DemersTables` (Demers et al., PODC 1987, table 1).
+  package var keepsCounting = false
+
   /// Creates the default rules.
   public init() {}
 

@@ -8,7 +8,7 @@ import GrapevineCore
 
 /// The tables of "Epidemic algorithms for replicated database maintenance".
 enum DemersTables {
-  static let all = [pushWithFeedback, pushBlindly, pullWithFeedback]
+  static let all = [withAblation(pushWithFeedback), pushBlindly, pullWithFeedback]
 
   /// Sites of the paper's experiments.
   static let sites = 1_000
@@ -125,6 +125,23 @@ enum DemersTables {
         average: mean(10.05, digit: 0.01, runs: 300, spread: 1.4),
         last: mean(14.0, digit: 0.1, runs: 300, spread: 1.7)),
     ])
+
+  /// Table 1 with what comes out when the counter is not reset: not what the paper has.
+  private static func withAblation(_ table: PaperTable) -> PaperTable {
+    var table = table
+    for (k, residue, spread) in [(2, 0.048, 0.0071), (3, 0.016, 0.0045)] {
+      var rules = RumourRules(.push, removal: .counter(k))
+      rules.keepsCounting = true
+      let experiment = RumourBatch(lab: RumourLab(sites: sites, rules: rules), runs: 10, curveCycles: 24)
+        .experiment(id: id(1, k) + "-kept", title: "the same without resetting, k = \(k)", seeds: 40)
+      table.experiments.append(experiment)
+      table.rows.append(
+        PaperRow(
+          "k = \(k), counter not reset: sites missed", experiment: experiment.id, value: "residue",
+          reach: mean(residue, digit: 0.001, runs: 400, spread: spread)))
+    }
+    return table
+  }
 
   private static func table(
     _ number: Int, _ variant: String, _ rules: RumourRules, curveCycles: Int, note: String,
