@@ -32,12 +32,26 @@ extension RumourMongering {
   package mutating func didSend(_ rumour: OwedRumour, to partner: Int) {
     settle(rumour, partner)
     table[rumour.position].wasOffered = true
-    if partners[partner].isAnswer { counts.answered &+= 1 } else { counts.pushed &+= 1 }
+    if partners[partner].isAnswer {
+      counts.answered &+= 1
+      // Who asks and does not name it needs it; no verdict follows.
+      if !rules.answersVerdicts { table[rumour.position].wasNeeded = true }
+    } else {
+      counts.pushed &+= 1
+    }
   }
 
   /// Notes that an owed rumour cannot be sent: nobody keeps its payload any more, or the partner has it.
   package mutating func cannotSend(_ rumour: OwedRumour, to partner: Int) {
     settle(rumour, partner)
+  }
+
+  /// Notes that a partner has an owed rumour already: the contact was needless, and costs nothing.
+  mutating func partnerHas(_ rumour: OwedRumour, partner: Int) {
+    settle(rumour, partner)
+    table[rumour.position].holders |= 1 << UInt64(partner)
+    table[rumour.position].wasOffered = true
+    table[rumour.position].wasNeedless = true
   }
 
   private func settle(_ rumour: OwedRumour, _ partner: Int) {
@@ -46,11 +60,11 @@ extension RumourMongering {
     partners[partner].scan = UInt32(truncatingIfNeeded: rumour.position + 1)
   }
 
-  /// Whether anything is to be said to a partner.
-  package func owesAnything(to partner: Int) -> Bool {
-    let state = partners[partner]
-    return state.owed > 0 || state.verdicts > 0 || state.isAsked
-  }
+  /// Whether a rumour is owed to a partner.
+  func owesRumour(to partner: Int) -> Bool { partners[partner].owed > 0 }
+
+  /// Whether verdicts or a question are owed to a partner.
+  func owesWord(to partner: Int) -> Bool { partners[partner].verdicts > 0 || partners[partner].isAsked }
 }
 
 // Verdicts.
@@ -166,7 +180,6 @@ extension RumourMongering {
       }
       isOwed = true
       own(position, partner)
-      if !rules.answersVerdicts { table[position].wasNeeded = true }
     }
     if isOwed { partners[partner].isAnswer = true } else { counts.declined &+= 1 }
   }

@@ -187,6 +187,9 @@ extension RumourMongering {
 
 // Cycles.
 extension RumourMongering {
+  /// Whether there is anything to do in a cycle: members that ask always have.
+  var hasWork: Bool { rules.pulls || hotCount > 0 }
+
   /// Ends a cycle: judges every rumour by what it brought, and begins the next with a contact.
   ///
   /// - Parameter partner: Whom to contact; nil when there is nobody.
