@@ -135,6 +135,7 @@ enum DemersTables {
       let experiment = RumourBatch(lab: RumourLab(sites: sites, rules: rules), runs: 10, curveCycles: 24)
         .experiment(id: id(1, k) + "-kept", title: "the same without resetting, k = \(k)", seeds: 40)
       table.experiments.append(experiment)
+      table.plots = [RumourBatch.coveragePlot(table.experiments)]
       table.rows.append(
         PaperRow(
           "k = \(k), counter not reset: sites missed", experiment: experiment.id, value: "residue",
@@ -155,7 +156,8 @@ enum DemersTables {
     return PaperTable(
       id: "demers-\(number)", title: "Rumours: \(variant)", source: source + "table \(number)",
       setup: setup + note, experiments: experiments,
-      rows: figures.flatMap { rows(number, $0, isPush: rules.exchange == .push) })
+      rows: figures.flatMap { rows(number, $0, isPush: rules.exchange == .push) },
+      plots: [RumourBatch.coveragePlot(experiments)])
   }
 
   private static func id(_ number: Int, _ k: Int) -> String { "demers-\(number)-k\(k)" }

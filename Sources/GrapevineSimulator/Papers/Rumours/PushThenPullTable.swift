@@ -16,7 +16,8 @@ enum PushThenPullTable {
       are counted apart. Beside ours stands an independent small simulation that pushes until n / ln n sites \
       know; the paper itself gives n + o(n) copies in O(log n) cycles and no figures.
       """,
-    experiments: cases.map(\.experiment), rows: cases.flatMap(\.rows))
+    experiments: cases.map(\.experiment), rows: cases.flatMap(\.rows),
+    plots: [RumourBatch.coveragePlot(cases.map(\.experiment))])
 
   /// One size and loss, and what is expected of it.
   private struct Case: Sendable {

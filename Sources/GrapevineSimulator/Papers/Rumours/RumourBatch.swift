@@ -19,26 +19,22 @@ struct RumourBatch: Sendable {
   var curveCycles: Int
 
   /// The figures: `residue`, `traffic`, `average`, `last`, `asked`, `vain`, `bytes`, and `law`, the residue
-  /// over what e^-traffic predicts for pushing. The curve: `coverage` over the cycles. The histogram:
-  /// `missed`, how many sites runs missed.
+  /// over what e^-traffic predicts for pushing. The curve: `coverage` over the cycles.
   func sample(seed: UInt64, progress: (Double) -> Void) -> PaperSample {
     var seeds = Generator(seed: seed)
     var sample = PaperSample()
     var coverage = [Double](repeating: 0, count: curveCycles + 1)
-    var missed: [Int: Int] = [:]
     for run in 0..<runs {
       let outcome = lab.run(seed: seeds.next())
       add(outcome, to: &sample)
       for cycle in coverage.indices {
         coverage[cycle] += outcome.coverage[min(cycle, outcome.coverage.count - 1)] / Double(runs)
       }
-      missed[Int((outcome.residue * Double(lab.sites)).rounded()), default: 0] += 1
       progress(Double(run + 1) / Double(runs))
     }
     let predicted = exp(-(sample.values["traffic"] ?? 0))
     sample.values["law"] = (sample.values["residue"] ?? 0) / predicted
     sample.curves["coverage"] = coverage.enumerated().map { PaperPoint(x: Double($0), y: $1) }
-    sample.histograms["missed"] = missed
     return sample
   }
 
@@ -49,6 +45,13 @@ struct RumourBatch: Sendable {
       ("bytes", outcome.bytes),
     ]
     for (name, value) in figures { sample.values[name, default: 0] += value / Double(runs) }
+  }
+
+  /// A picture of how experiments of this kind cover the sites.
+  static func coveragePlot(_ experiments: [PaperExperiment]) -> PaperPlot {
+    PaperPlot(
+      title: "Sites that know the rumour", xLabel: "cycles", yLabel: "share of the sites",
+      series: experiments.map { PaperSeries($0.title, .curve(experiment: $0.id, name: "coverage")) })
   }
 
   /// The batch as an experiment.
