@@ -68,7 +68,11 @@ struct RumourLabTests {
   func pull() async throws {
     let sample = try await batch(RumourRules(.pull, removal: .counter(1)), runs: 10)
     #expect((0.022...0.041).contains(try #require(sample.values["residue"])))
-    #expect((2.65...2.75).contains(try #require(sample.values["traffic"])))
+    let traffic = try #require(sample.values["traffic"])
+    #expect((2.65...2.75).contains(traffic))
+    // Each question brings one rumour or none.
+    let asked = try #require(sample.values["asked"])
+    #expect(abs(asked - (try #require(sample.values["vain"])) - traffic) < 1e-9)
   }
 
   @Test("push, then pull: nearly one copy a site, and hardly one missed")

@@ -36,7 +36,10 @@ enum DemersTables {
   ///   - runs: How many runs it is the mean of.
   ///   - spread: The standard deviation of one run, as ours has it: what so few runs leave open counts too.
   private static func mean(_ value: Double, digit: Double, runs: Int, spread: Double) -> PaperReach {
-    .reference(value, rounding: digit / 2 + 1.96 * spread / Double(runs).squareRoot())
+    let open = digit / 2 + 1.96 * spread / Double(runs).squareRoot()
+    // Printed beside the figure, so not with more digits than that makes sense of.
+    let steps = (10 / digit).rounded()
+    return .reference(value, rounding: (open * steps).rounded(.up) / steps)
   }
 
   private static let pushWithFeedback = table(

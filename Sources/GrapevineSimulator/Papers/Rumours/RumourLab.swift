@@ -162,15 +162,17 @@ private final class RumourSpread {
     outcome.residue = Double(sites.count - informed) / count
     outcome.bytes = Double(bytesSent) / count
     var total = 0
+    var answered = 0.0
     for site in sites {
       let counts = site.engine.counts
       outcome.traffic += Double(counts.pushed + counts.answered) / count
       outcome.asked += Double(counts.asked) / count
-      outcome.askedInVain += Double(counts.asked &- counts.answered) / count
+      answered += Double(counts.answered) / count
       guard site.arrival >= 0 else { continue }
       total += Int(site.arrival)
       outcome.lastArrival = max(outcome.lastArrival, Double(site.arrival))
     }
+    outcome.askedInVain = outcome.asked - answered
     outcome.averageArrival = Double(total) / Double(informed)
     return outcome
   }
