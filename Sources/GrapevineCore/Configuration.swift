@@ -198,6 +198,10 @@ public enum BroadcastStrategy: Sendable, Equatable {
   /// Rumour mongering at once: whoever hears a message first pushes it to up to `Configuration.fanout`
   /// neighbours, for `Configuration.rounds` hops.
   case eager
+  /// Rumour mongering in cycles (Demers et al., PODC 1987): once a cycle each member contacts one neighbour, and
+  /// spreads what it heard until that is found to be needless. Digests and requests, which would be faster, wait
+  /// until rumours have had their time. Best-effort messages travel as by `eager`.
+  case rumour(RumourRules)
 }
 
 /// A configuration that cannot work.
@@ -229,6 +233,7 @@ extension Configuration {
     try check("logMessages", logMessages, 16...1 << 24)
     try check("optimisationThreshold", optimisationThreshold, 1...15)
     try check("handshakeAttempts", handshakeAttempts, 1...100)
+    if case .rumour(let rules) = broadcast { try rules.validate() }
     for (name, value) in [
       ("sequenceWindow", sequenceWindow), ("logMessages", logMessages), ("logBytes", logBytes),
     ] where value & (value - 1) != 0 {
@@ -275,6 +280,6 @@ extension Configuration {
       + streamCapacity * MemoryLayout<LinkProgress>.stride + 2 * words * MemoryLayout<UInt64>.stride
     let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + MemoryLayout<UInt64>.stride)
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
-    return streams + linkSlots * link + log + peers
+    return streams + linkSlots * link + log + peers + rumourBytes
   }
 }

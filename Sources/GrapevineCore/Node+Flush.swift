@@ -34,7 +34,7 @@ extension Node {
     var acknowledgement = false
     var digest = false
     var payload = false
-    /// A probe, a PRUNE or a GRAFT.
+    /// A probe, a PRUNE or a GRAFT; verdicts or a question about rumours.
     var word = false
     var keepalive = false
 
@@ -48,8 +48,10 @@ extension Node {
     agenda.digest = dissemination.states[slot].digestAt <= now
     agenda.payload =
       view.links[slot].mayPush
-      && (dissemination.states[slot].repairCount > 0 || dissemination.hasPush(slot))
-    agenda.word = view.links[slot].owesProbe || dissemination.tree.owes(slot)
+      && (dissemination.states[slot].repairCount > 0 || dissemination.hasPush(slot)
+        || dissemination.hasRumours(slot))
+    agenda.word =
+      view.links[slot].owesProbe || dissemination.tree.owes(slot) || dissemination.hasRumourWord(slot)
     agenda.keepalive = view.keepaliveAt(slot) <= now
     return agenda
   }
@@ -66,6 +68,7 @@ extension Node {
     if view.links[slot].owesAcknowledgement || agenda.keepalive { writeAcknowledgement(slot, to: &writer) }
     var elicits = view.links[slot].owesProbe
     dissemination.tree.write(slot, to: &writer, counters: &counters)
+    dissemination.writeRumourWord(slot, to: &writer, counters: &counters)
     if elicits {
       writer.write(MessageKind.probe)
       view.links[slot].didProbe(now: now)
@@ -78,9 +81,11 @@ extension Node {
     }
     if agenda.payload {
       let repaired = dissemination.writeRepairs(slot, to: &writer, now: now, counters: &counters)
-      let limit = configuration.messagesPerDatagram - repaired
+      let spread = dissemination.writeRumours(
+        slot, limit: configuration.messagesPerDatagram - repaired, to: &writer, counters: &counters)
+      let limit = configuration.messagesPerDatagram - repaired - spread
       let pushed = limit > 0 ? dissemination.writePushes(slot, to: &writer, counters: &counters) : 0
-      if repaired + pushed > 0 { elicits = true }
+      if repaired + spread + pushed > 0 { elicits = true }
     }
     // A digest that is half due rides along when there is room.
     if !agenda.digest, dissemination.states[slot].digestAt <= now + dissemination.digestDelay / 2 {

@@ -99,6 +99,8 @@ extension Node {
       dissemination.tree.onPrune(slot)
     case MessageKind.graft:
       dissemination.tree.onGraft(slot)
+    case MessageKind.rumourFeedback, MessageKind.rumourPull:
+      try dissemination.onRumourWord(kind, from: slot, &cursor)
     case MessageKind.overlay:
       try overlay.onMessage(
         kind, from: slot, &cursor, &view, now: now, counters: &counters, into: &effects)

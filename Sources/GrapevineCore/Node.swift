@@ -98,6 +98,7 @@ extension Node {
     switch lifecycle {
     case .connected:
       enter(.leaving, into: &effects)
+      dissemination.handOverRumours()
       phaseDeadline = now + configuration.leaveTimeout.asNanoseconds
       finishLeaving(now: now, into: &effects)
     case .joining:
@@ -140,6 +141,7 @@ extension Node {
   public var nextDeadline: Instant {
     guard lifecycle != .destroyed else { return .never }
     var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)
+    deadline = min(deadline, dissemination.cycleAt)
     if view.isOpen { deadline = min(deadline, overlay.nextDeadline(view)) }
     var rest = view.up
     while rest != 0 {
@@ -166,6 +168,7 @@ extension Node {
       dissemination.resend(rest.trailingZeroBitCount, now: now)
       rest &= rest &- 1
     }
+    dissemination.advanceRumours(now: now, counters: &counters)
     dissemination.advance(
       isNewcomer: now < newcomerUntil, now: now, counters: &counters, into: &effects)
     switch lifecycle {
@@ -204,6 +207,7 @@ extension Node {
       }
     }
     dissemination.targets = overlay.targets(view)
+    dissemination.scheduleCycle(now: now)
     if lifecycle == .joining && isFirst { becomeConnected(now: now, into: &effects) }
   }
 

@@ -13,7 +13,10 @@ extension Dissemination {
     else {
       counters.duplicates &+= header.count
       counters.copiesReceived &+= header.count
-      if header.origin == identity { didBringDuplicate(slot, parent: MessageLog.ownSource, now: now) }
+      if header.origin == identity {
+        didBringDuplicate(slot, parent: MessageLog.ownSource, now: now)
+        if strategy == .rumour { didHearOwn(header, from: slot) }
+      }
       return try skipPayloads(header.count, cursor: &cursor)
     }
     let highest = header.first &+ header.count &- 1
@@ -37,8 +40,8 @@ extension Dissemination {
           payload.count <= payloadLimit
         {
           log.append(
-            stream: place, sequence: sequence, targets: pushTargets(except: bit, hops: hops),
-            hops: hops,
+            stream: place, sequence: sequence,
+            targets: pushTargets(except: bit, hops: hops, level: header.level), hops: hops,
             isTagged: header.isTagged, source: UInt8(truncatingIfNeeded: slot),
             isFindable: header.level == .reliable, payload: payload)
           effects.deliveries.append(
@@ -48,11 +51,13 @@ extension Dissemination {
           streams[place].logged &+= 1
           counters.deliveries &+= 1
           isNew = true
+          if strategy == .rumour { didHear(header, sequence, isNew: true, from: slot, now: now) }
         } else {
           counters.deferred &+= 1
         }
       case .duplicate:
         counters.duplicates &+= 1
+        if strategy == .rumour { didHear(header, sequence, isNew: false, from: slot, now: now) }
         if header.level == .reliable, let index = log.find(stream: place, sequence: sequence) {
           log[index].targets &= ~bit
         }
@@ -82,7 +87,7 @@ extension Dissemination {
       streams[place].unsuppliedSince = Instant()
       streams[place].missingSince = now
       let isAnswered = streams[place].floor >= streams[place].requestedThrough
-      scheduleRequest(place, at: isAnswered ? now + reorderGrace : now + repairTimeout)
+      scheduleRequest(place, at: isAnswered ? now + requestGrace : now + repairTimeout)
     }
   }
 
@@ -100,7 +105,7 @@ extension Dissemination {
     streams[place].missingSince = now
     incomplete[incompleteCount] = UInt32(truncatingIfNeeded: place)
     incompleteCount += 1
-    scheduleRequest(place, at: now + reorderGrace)
+    scheduleRequest(place, at: now + requestGrace)
   }
 
   mutating func scheduleRequest(_ place: Int, at instant: Instant) {

@@ -98,7 +98,7 @@ extension Dissemination {
       looked += 1
       if let index = log.find(stream: Int(repair.stream), sequence: repair.next), !isPending(index, on: slot)
       {
-        guard writeSingle(index, to: &writer) else { break }
+        guard writeSingle(index, hops: log[index].hops, to: &writer) else { break }
         written += 1
       }
       if repair.next < repair.last {
@@ -121,11 +121,14 @@ extension Dissemination {
   /// Messages looked up for one datagram at most, found or not: what an asker can make us do at a time.
   private static var lookupsPerDatagram: Int { 1_024 }
 
-  private func writeSingle(_ index: UInt64, to writer: inout Writer) -> Bool {
+  /// Writes one message as having come `hops` hops, or for a rumour, cycles.
+  func writeSingle(_ index: UInt64, hops: UInt8, to writer: inout Writer) -> Bool {
     let entry = log[index]
     let size = GossipHeader.lengthLimit + 3 + Int(entry.length)
     guard writer.remaining >= size else { return false }
-    header(of: entry, count: 1).write(to: &writer)
+    var head = header(of: entry, count: 1)
+    head.hops = hops
+    head.write(to: &writer)
     writer.writeVariable(UInt64(entry.length))
     writer.write(log.payload(of: entry))
     return true

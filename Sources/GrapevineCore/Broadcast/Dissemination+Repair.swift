@@ -366,7 +366,7 @@ extension Dissemination {
     }
   }
 
-  private func queueRepair(_ repair: Repair, on slot: Int) {
+  func queueRepair(_ repair: Repair, on slot: Int) {
     let base = slot * repairsPerLink
     let count = Int(states[slot].repairCount)
     for step in 0..<count {

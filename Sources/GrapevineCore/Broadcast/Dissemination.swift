@@ -64,7 +64,7 @@ struct Dissemination: ~Copyable {
   let repairTimeout: Nanoseconds
   let gapPatience: Nanoseconds
   let stallLimit: Nanoseconds
-  let strategy: BroadcastStrategy
+  let strategy: Strategy
   let graftTimeout: Nanoseconds
   let optimisationThreshold: UInt8
   let repairsPerLink: Int
@@ -90,6 +90,12 @@ struct Dissemination: ~Copyable {
   var targets: SlotMask = 0
   /// Plumtree's share of these.
   var tree = Plumtree()
+  /// Rumours, and when their next cycle begins; `never` while there is nothing to do.
+  var rumours: RumourMongering
+  var cycleAt = Instant.never
+  let cycle: Nanoseconds
+  /// Time to wait for a message that seems missing before asking for it.
+  let requestGrace: Nanoseconds
   /// Our reliable messages up to this number may be sent without looking at the neighbours again.
   private var windowEnd: UInt64 = 0
   var generator: Generator
@@ -103,15 +109,19 @@ struct Dissemination: ~Copyable {
     fanout = configuration.fanout
     rounds = UInt8(configuration.rounds)
     messagesPerDatagram = configuration.messagesPerDatagram
-    digestDelay = configuration.digestDelay.asNanoseconds
+    let settling = configuration.rumourSettling
+    digestDelay = max(configuration.digestDelay.asNanoseconds, settling / 4)
+    requestGrace = max(configuration.reorderGrace.asNanoseconds, settling)
     reorderGrace = configuration.reorderGrace.asNanoseconds
     repairTimeout = configuration.repairTimeout.asNanoseconds
     gapPatience = configuration.gapPatience.asNanoseconds
     stallLimit = configuration.stallLimit.asNanoseconds
-    strategy = configuration.broadcast
+    strategy = Strategy(configuration.broadcast)
+    cycle = configuration.rumourRules?.cycle.asNanoseconds ?? 0
     graftTimeout = configuration.graftTimeout.asNanoseconds
     optimisationThreshold = UInt8(configuration.optimisationThreshold)
     generator = Generator(seed: seed)
+    rumours = RumourMongering(configuration, seed: generator.next())
     capacity = configuration.streamCapacity
     wordsPerLink = (capacity + 63) / 64
     streams = StreamTable(capacity: capacity, seed: generator.next())
@@ -139,6 +149,7 @@ extension Dissemination {
   mutating func linkUp(_ slot: Int, peer: UInt64, now: Instant) {
     up |= 1 << SlotMask(slot)
     tree.linkUp(slot)
+    if strategy == .rumour { rumours.forget(partner: slot) }
     windowEnd = 0
     var state = LinkState()
     state.peer = peer
@@ -165,6 +176,7 @@ extension Dissemination {
     up &= ~(1 << SlotMask(slot))
     targets &= up
     tree.linkDown(slot)
+    if strategy == .rumour { rumours.forget(partner: slot) }
     states[slot] = LinkState()
     for position in 0..<incompleteCount {
       let place = Int(incomplete[position])
@@ -272,7 +284,7 @@ extension Dissemination {
     }
     let sequence = streams[place].floor &+ 1
     log.append(
-      stream: place, sequence: sequence, targets: pushTargets(except: 0, hops: 0), hops: 0,
+      stream: place, sequence: sequence, targets: pushTargets(except: 0, hops: 0, level: level), hops: 0,
       isTagged: isTagged,
       source: MessageLog.ownSource, isFindable: level == .reliable, payload: payload)
     streams[place].floor = sequence
@@ -280,6 +292,7 @@ extension Dissemination {
     streams[place].logged &+= 1
     counters.broadcasts &+= 1
     markDirty(place, delay: digestDelay, now: now)
+    if strategy == .rumour, level == .reliable { startRumour(sequence, now: now) }
     return sequence
   }
 

@@ -93,10 +93,11 @@ extension Dissemination {
   ///
   /// - Parameter hops: How far it has come.
   @inline(__always)
-  mutating func pushTargets(except slot: SlotMask, hops: UInt8) -> SlotMask {
+  mutating func pushTargets(except slot: SlotMask, hops: UInt8, level: DeliveryLevel) -> SlotMask {
     switch strategy {
     case .plumtree: tree.eager & targets & ~slot
-    case .eager: hops < rounds ? chooseTargets(targets & ~slot) : 0
+    case .rumour where level == .reliable: 0
+    case .eager, .rumour: hops < rounds ? chooseTargets(targets & ~slot) : 0
     }
   }
 

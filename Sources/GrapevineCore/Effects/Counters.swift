@@ -31,6 +31,10 @@ public struct Counters: Sendable, Equatable {
   public var prunesSent: UInt64 = 0
   /// Links made part of the broadcast tree because messages did not come or came a long way.
   public var graftsSent: UInt64 = 0
+  /// Rumour mongering: questions for rumours sent.
+  public var rumourQuestions: UInt64 = 0
+  /// Rumour mongering: messages that ceased to be spread early, to make room for newer ones.
+  public var rumoursDisplaced: UInt64 = 0
   /// Messages given up and reported as gaps.
   public var messagesLost: UInt64 = 0
 

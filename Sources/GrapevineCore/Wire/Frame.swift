@@ -72,5 +72,10 @@ enum MessageKind {
   static let forwardJoin: UInt8 = 0x30
   static let shuffle: UInt8 = 0x31
 
+  /// What the receiver of rumours needed of them.
+  static let rumourFeedback: UInt8 = 0x20
+  /// A question for rumours.
+  static let rumourPull: UInt8 = 0x21
+
   static let gossip: UInt8 = 0x80
 }

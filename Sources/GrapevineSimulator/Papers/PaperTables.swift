@@ -3,9 +3,10 @@
 /// The papers' tables.
 public enum PaperTables {
   /// All of them.
-  public static let all: [PaperTable] = [
-    HyParViewTables.stable,
-    HyParViewTables.crash,
-    PlumtreeTables.all,
-  ]
+  public static let all: [PaperTable] =
+    DemersTables.all + PushThenPullTable.all + [
+      HyParViewTables.stable,
+      HyParViewTables.crash,
+      PlumtreeTables.all,
+    ]
 }

@@ -20,6 +20,8 @@ enum WireMessage: Equatable {
   case shuffleReply(ShuffleReply, [PeerRecord])
   case disconnect([PeerRecord])
   case gossip(GossipHeader, [[UInt8]])
+  case rumourFeedback([RumourVerdict])
+  case rumourPull([RumourRun])
 
   /// A stream's entry in a digest.
   struct StreamState: Equatable {
@@ -98,6 +100,14 @@ extension WireMessage {
     case .disconnect(let records):
       writer.write(MessageKind.disconnect)
       Self.write(records, to: &writer)
+    case .rumourFeedback(let verdicts):
+      writer.write(MessageKind.rumourFeedback)
+      writer.write(UInt8(verdicts.count))
+      for verdict in verdicts { verdict.write(to: &writer) }
+    case .rumourPull(let runs):
+      writer.write(MessageKind.rumourPull)
+      writer.write(UInt8(runs.count))
+      for run in runs { run.write(to: &writer) }
     case .gossip(let header, let payloads):
       header.write(to: &writer)
       for payload in payloads {
@@ -143,6 +153,14 @@ extension WireMessage {
     case MessageKind.shuffleReply:
       self = .shuffleReply(try ShuffleReply(from: &cursor), try Self.records(from: &cursor))
     case MessageKind.disconnect: self = .disconnect(try Self.records(from: &cursor))
+    case MessageKind.rumourFeedback:
+      var verdicts: [RumourVerdict] = []
+      for _ in 0..<(try RumourCount.read(from: &cursor)) { verdicts.append(try RumourVerdict(from: &cursor)) }
+      self = .rumourFeedback(verdicts)
+    case MessageKind.rumourPull:
+      var runs: [RumourRun] = []
+      for _ in 0..<(try RumourCount.read(from: &cursor)) { runs.append(try RumourRun(from: &cursor)) }
+      self = .rumourPull(runs)
     case MessageKind.gossip...:
       let header = try GossipHeader(kind: kind, sender: sender, from: &cursor)
       var payloads: [[UInt8]] = []

@@ -34,6 +34,14 @@ struct MessageTests {
     .shuffleReply(ShuffleReply(nonce: 1, sender: 2), records),
     .forwardJoin(ForwardJoin(ttl: 6, newcomer: records[1])),
     .disconnect(records),
+    .rumourFeedback([]), .rumourPull([]),
+    .rumourFeedback([
+      RumourVerdict(run: RumourRun(origin: 9, first: 1, length: 1), isNeeded: false),
+      RumourVerdict(run: RumourRun(origin: .max, first: UInt64.max / 2, length: 1_024), isNeeded: true),
+    ]),
+    .rumourPull([
+      RumourRun(origin: 9, first: 1, length: 1), RumourRun(origin: .max, first: 1 << 40, length: 1_024),
+    ]),
     .own(Packet.senderMark, 1, "hello"), .own(Packet.senderMark, UInt64.max / 2, ""),
     .forwarded(9, 70_000, "far", hops: 15),
     .gossip(

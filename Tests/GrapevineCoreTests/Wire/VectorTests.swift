@@ -132,6 +132,14 @@ extension WireVector {
       "shuffle-forwarded", .responder, 12,
       .shuffle(Shuffle(hops: 1, ttl: 5, nonce: nonce, origin: records[1]), Array(records.prefix(1)))),
     .open("shuffle-reply", .shuffleReply(ShuffleReply(nonce: nonce, sender: third), records)),
+    .link(
+      "rumour-feedback", .responder, 12,
+      .rumourFeedback([
+        RumourVerdict(run: RumourRun(origin: initiator, first: 1, length: 3), isNeeded: true),
+        RumourVerdict(run: RumourRun(origin: third, first: 300, length: 1), isNeeded: false),
+      ])),
+    .link(
+      "rumour-pull", .initiator, 13, .rumourPull([RumourRun(origin: third, first: 7, length: 2)])),
     .link("disconnect", .responder, 65_535, .disconnect([])),
     .link(
       "full-frame", .responder, 11, .acknowledge(highest: 1, count: 1),

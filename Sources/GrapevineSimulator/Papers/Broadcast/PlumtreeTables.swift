@@ -164,7 +164,7 @@ private struct TreeRun {
   }
 
   mutating func broadcast(_ count: Int, apart: Nanoseconds, progress: (Double) -> Void) {
-    let first = simulation.traffic().copiesSent
+    let first = simulation.sums().copiesSent
     var before = first
     let others = Double(max(1, simulation.running.count - 1))
     for number in 0..<count {
@@ -178,7 +178,7 @@ private struct TreeRun {
       simulation.run(until: start + apart)
       // Where messages overlap, copies are counted over all of them only.
       if senders.count == 1 {
-        let now = simulation.traffic().copiesSent
+        let now = simulation.sums().copiesSent
         redundancy.append(PaperPoint(x: Double(number + 1), y: Double(now &- before) / others - 1))
         before = now
       }
@@ -186,7 +186,7 @@ private struct TreeRun {
       progress(Double(number + 1) / Double(count))
     }
     simulation.run(until: simulation.now + 5_000_000_000)
-    total = Double(simulation.traffic().copiesSent &- first) / (others * Double(max(1, count))) - 1
+    total = Double(simulation.sums().copiesSent &- first) / (others * Double(max(1, count))) - 1
     members = others
   }
 

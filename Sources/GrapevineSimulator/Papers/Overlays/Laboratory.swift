@@ -110,7 +110,7 @@ final class Arrivals {
 
 extension Simulation {
   /// The sums over all running nodes of what the tables of broadcasts count.
-  func traffic() -> (copiesSent: UInt64, copiesReceived: UInt64, bytesSent: UInt64, datagramsSent: UInt64) {
+  func sums() -> (copiesSent: UInt64, copiesReceived: UInt64, bytesSent: UInt64, datagramsSent: UInt64) {
     var sum: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
     for process in 0..<processCount {
       let counters = counters(of: process)
