@@ -58,10 +58,11 @@ extension Simulation {
   /// When a datagram has left the access link of its sender; nil when there is no room in the queue.
   private func departure(of length: Int, from source: Int) -> Instant? {
     if delays.isLinkUnlimited && !hasSpecial { return now }
-    let place = processes[source]
-    guard let link = place.special?.bandwidth ?? model.bandwidth else { return now }
-    guard let departure = link.departure(of: length, now: now, free: place.linkFree) else { return nil }
-    place.linkFree = departure
+    guard let link = processes[source].special?.bandwidth ?? model.bandwidth else { return now }
+    guard let departure = link.departure(of: length, now: now, free: processes[source].linkFree) else {
+      return nil
+    }
+    processes[source].linkFree = departure
     return departure
   }
 

@@ -50,18 +50,18 @@ extension Simulation {
   func receive(_ datagram: UnsafeRawBufferPointer, at target: Int, from source: Int) {
     traffic.arrived &+= 1
     traffic.bytesArrived &+= UInt64(datagram.count)
-    processes[target].node?.receive(
+    processes[target].node?.pointee.receive(
       datagram.bytes, from: Self.endpoint(of: source), now: clock(of: target), into: &effects)
   }
 
   /// Does what a driver does after each input: advance, flush, send, deliver, arm the one timer.
   func settle(_ process: Int) {
-    guard processes[process].node != nil, !isPaused(process) else { return }
+    guard let node = processes[process].node, !isPaused(process) else { return }
     let now = clock(of: process)
-    processes[process].node?.advance(now: now, into: &effects)
+    node.pointee.advance(now: now, into: &effects)
     var more = true
     while more {
-      more = processes[process].node?.flush(now: now, into: &effects) ?? false
+      more = node.pointee.flush(now: now, into: &effects)
       for index in 0..<effects.datagrams.count {
         transmit(effects.datagrams.record(index), index, from: process)
       }
@@ -88,7 +88,9 @@ extension Simulation {
   }
 
   private func arm(_ process: Int) {
-    guard var deadline = processes[process].node?.nextDeadline, deadline != .never else { return }
+    guard let node = processes[process].node else { return }
+    var deadline = node.pointee.nextDeadline
+    guard deadline != .never else { return }
     if hasSpecial, let special = processes[process].special { deadline = special.clock.time(of: deadline) }
     // A deadline that has come already is handled one nanosecond later: virtual time must move on.
     let time = max(deadline, now + 1)

@@ -102,8 +102,8 @@ extension Simulation {
   }
 
   /// Forgets the pause of a process that ended, and what waited for it.
-  func endPause(of place: Process) {
-    guard let special = place.special else { return }
+  func endPause(of process: Int) {
+    guard let special = processes[process].special else { return }
     special.pauseEnd = nil
     traffic.droppedBuffer &+= UInt64(special.waiting.count)
     for datagram in special.waiting { datagram.bytes.deallocate() }

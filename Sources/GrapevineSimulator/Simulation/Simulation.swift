@@ -16,8 +16,11 @@ public final class Simulation {
   }
 
   /// One process: a place with an address, at which nodes live one after the other.
-  final class Process {
-    var node: Node?
+  ///
+  /// The node is behind a pointer: reached through an optional, a value of its size would be moved out and in
+  /// again with every call.
+  struct Process {
+    var node: UnsafeMutablePointer<Node>?
     var armed = Instant.never
     var group = 0
     var starts: UInt64 = 0
@@ -25,6 +28,22 @@ public final class Simulation {
     var linkFree = Instant()
     /// What only some processes have, so that the others pay eight bytes for it.
     var special: Special?
+
+    /// Puts a node into the place, instead of one that may be there.
+    mutating func start(_ next: consuming Node) {
+      end()
+      let place = UnsafeMutablePointer<Node>.allocate(capacity: 1)
+      place.initialize(to: next)
+      node = place
+    }
+
+    /// Ends the node of the place.
+    mutating func end() {
+      guard let node else { return }
+      node.deinitialize(count: 1)
+      node.deallocate()
+      self.node = nil
+    }
   }
 
   /// The delays of a model that draws them anew for each datagram, and whether it does.
@@ -91,7 +110,10 @@ public final class Simulation {
   }
 
   deinit {
-    for place in processes { endPause(of: place) }
+    for process in processes.indices {
+      endPause(of: process)
+      processes[process].end()
+    }
     while let event = queue.removeFirst() { event.bytes?.deallocate() }
   }
 }
@@ -122,32 +144,32 @@ extension Simulation {
 
   /// Starts a new node in a process that crashed or left: with its address and an identity of its own.
   public func restart(_ process: Int, contacts: [Int]) {
-    let place = processes[process]
-    place.starts += 1
+    processes[process].starts += 1
     var identities = Generator(
-      seed: seed &+ UInt64(process) &* 0x1_0000_0001 &+ place.starts &* 0x51_7cc1_b727)
+      seed: seed &+ UInt64(process) &* 0x1_0000_0001 &+ processes[process].starts &* 0x51_7cc1_b727)
     let identity = MemberID(identities.next())
     guard
       let node = try? Node(
         configuration: configuration, identity: identity, seed: identities.next(), receiveWindow: 512)
     else { return }
-    endPause(of: place)
-    place.node = consume node
-    place.node?.join(contacts.map(Self.endpoint), now: clock(of: process), into: &effects)
+    endPause(of: process)
+    processes[process].start(node)
+    processes[process].node?.pointee.join(
+      contacts.map(Self.endpoint), now: clock(of: process), into: &effects)
     settle(process)
   }
 
   /// Ends a process without a word.
   public func crash(_ process: Int) {
-    processes[process].node = nil
+    processes[process].end()
     processes[process].armed = .never
-    endPause(of: processes[process])
+    endPause(of: process)
   }
 
   /// Has a node leave gracefully, unless it is paused.
   public func leave(_ process: Int) {
     guard !isPaused(process) else { return }
-    processes[process].node?.leave(now: clock(of: process), into: &effects)
+    processes[process].node?.pointee.leave(now: clock(of: process), into: &effects)
     settle(process)
   }
 
@@ -157,10 +179,10 @@ extension Simulation {
   public func broadcast(_ payload: [UInt8], from process: Int, level: DeliveryLevel = .reliable) -> (
     origin: MemberID, sequence: UInt64
   )? {
-    guard let identity = processes[process].node?.identity, !isPaused(process) else { return nil }
+    guard let identity = processes[process].node?.pointee.identity, !isPaused(process) else { return nil }
     let time = clock(of: process)
     let sequence = payload.withUnsafeBytes { bytes in
-      try? processes[process].node?.broadcast(bytes, level: level, now: time)
+      try? processes[process].node?.pointee.broadcast(bytes, level: level, now: time)
     }
     settle(process)
     guard let sequence else { return nil }
@@ -197,19 +219,21 @@ extension Simulation {
 // Questions.
 extension Simulation {
   /// Where the node of a process is in its life; nil after a crash.
-  public func lifecycle(of process: Int) -> Lifecycle? { processes[process].node?.lifecycle }
+  public func lifecycle(of process: Int) -> Lifecycle? { processes[process].node?.pointee.lifecycle }
 
   /// The identity of the node of a process; nil after a crash.
-  public func identity(of process: Int) -> MemberID? { processes[process].node?.identity }
+  public func identity(of process: Int) -> MemberID? { processes[process].node?.pointee.identity }
 
   /// The counters of the node of a process; zero after a crash.
-  public func counters(of process: Int) -> Counters { processes[process].node?.counters ?? Counters() }
+  public func counters(of process: Int) -> Counters {
+    processes[process].node?.pointee.counters ?? Counters()
+  }
 
   /// The number of neighbours of the node of a process.
-  public func neighbourCount(of process: Int) -> Int { processes[process].node?.neighbourCount ?? 0 }
+  public func neighbourCount(of process: Int) -> Int { processes[process].node?.pointee.neighbourCount ?? 0 }
 
   /// The number of members that the node of a process knows besides its neighbours.
-  public func knownCount(of process: Int) -> Int { processes[process].node?.knownCount ?? 0 }
+  public func knownCount(of process: Int) -> Int { processes[process].node?.pointee.knownCount ?? 0 }
 
   /// Whether links connect all running nodes with each other by some path.
   public func isConnected() -> Bool {
@@ -227,7 +251,7 @@ extension Simulation {
 
   /// The processes of a node's neighbours, those that run.
   public func neighbours(of process: Int) -> [Int] {
-    guard let list = processes[process].node?.neighbours else { return [] }
+    guard let list = processes[process].node?.pointee.neighbours else { return [] }
     return list.compactMap { neighbour in
       guard let ipv4 = neighbour.endpoint.ipv4 else { return nil }
       let index = Int(ipv4 & 0x00ff_ffff) - 1

@@ -17,23 +17,31 @@ struct Link: BitwiseCopyable {
     case up
   }
 
+  // What every step looks at stands first: a node's links are then few lines of the processor's cache.
   var phase: Phase = .free
   /// How much this handshake of ours needs the link.
   var need = LinkNeed.low
   /// Whether the endpoint is one of the configured contacts.
   var isContact = false
   var attempts: UInt8 = 0
+  /// Whether frames that call for an acknowledgement are under way.
+  var isWaiting = false
+  /// Whether one of them is timed.
+  var isTiming = false
+  /// Probes sent since anything was last heard.
+  var probes: UInt8 = 0
+  /// A probe is to be sent.
+  var owesProbe = false
   var endpoint = Endpoint(high: 0, low: 0, port: 0)
-  var peer: UInt64 = 0
-  var nonce: UInt64 = 0
-  var cookie: UInt64 = 0
-  var sendKey: UInt64 = 0
-  var receiveKey: UInt64 = 0
-  var nextAttempt = Instant()
-
-  var upSince = Instant()
   var lastHeard = Instant()
   var lastSent = Instant()
+  var lastProgress = Instant()
+  var nextProbe = Instant.never
+  var acknowledgeAt = Instant.never
+  /// The smoothed round-trip time and its mean deviation; 0 while nothing was measured.
+  var roundTrip: Nanoseconds = 0
+  var deviation: Nanoseconds = 0
+  var nextAttempt = Instant()
 
   // Frames of ours.
   var nextNumber: UInt16 = 0
@@ -41,36 +49,28 @@ struct Link: BitwiseCopyable {
   var acknowledged: UInt16 = 0
   var reportedCount: UInt16 = 0
   var reportedHighest: UInt16 = 0
-  var isWaiting = false
-  var window: Int32 = 0
-  var peerWindow: Int32 = 0
-  var threshold: Int32 = 0
-  var lastProgress = Instant()
-  var lastCut = Instant()
-  // One frame at a time is timed.
   var timedNumber: UInt16 = 0
-  var isTiming = false
-  var timedAt = Instant()
-  /// The smoothed round-trip time and its mean deviation; 0 while nothing was measured.
-  var roundTrip: Nanoseconds = 0
-  var deviation: Nanoseconds = 0
-  /// The smoothed share of our frames that is lost, of 65,536.
-  var lossShare: UInt32 = 0
-
-  // The watch.
-  /// Probes sent since anything was last heard.
-  var probes: UInt8 = 0
-  /// A probe is to be sent.
-  var owesProbe = false
-  var nextProbe = Instant.never
-
   // Frames of theirs.
   var highestReceived: UInt16 = 0
   var receivedCount: UInt16 = 0
   var framesOwed: UInt16 = 0
   /// Frames of any kind that arrived since the last acknowledgement.
   var framesUnreported: UInt16 = 0
-  var acknowledgeAt = Instant.never
+
+  var window: Int32 = 0
+  var peerWindow: Int32 = 0
+  var threshold: Int32 = 0
+  /// The smoothed share of our frames that is lost, of 65,536.
+  var lossShare: UInt32 = 0
+  var lastCut = Instant()
+  var timedAt = Instant()
+  var upSince = Instant()
+
+  var sendKey: UInt64 = 0
+  var receiveKey: UInt64 = 0
+  var peer: UInt64 = 0
+  var nonce: UInt64 = 0
+  var cookie: UInt64 = 0
 
   init() {}
 }
