@@ -8,5 +8,7 @@ public enum PaperTables {
       HyParViewTables.stable,
       HyParViewTables.crash,
       PlumtreeTables.all,
+      ScaleTables.cost,
+      ScaleTables.scale,
     ]
 }
