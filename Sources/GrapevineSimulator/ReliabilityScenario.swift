@@ -16,8 +16,9 @@ public struct ReliabilityScenario: Sendable {
   public var messages = 100
   /// Processes that broadcast. Default: 5, chosen here: long streams test more than many short ones.
   public var senders = 5
-  /// Neighbours to which a message is pushed. Default: 8, as in `Configuration`.
-  public var fanout = 8
+  /// Neighbours to which a message is pushed by rumour mongering; nil for Plumtree. Default: nil, as in
+  /// `Configuration`.
+  public var fanout: Int?
   /// The probability that a datagram is lost. Default: 0.3, chosen here.
   public var loss = 0.3
   /// Crashes as a share of the processes; half of them restart. Default: 0.05, chosen here.
@@ -34,14 +35,15 @@ public struct ReliabilityScenario: Sendable {
 
   /// The command that repeats this run.
   public var replayCommand: String {
-    "grapevine simulate --nodes \(nodes) --messages \(messages) --senders \(senders) --fanout \(fanout)"
+    "grapevine simulate --nodes \(nodes) --messages \(messages) --senders \(senders)"
+      + (fanout.map { " --fanout \($0)" } ?? "")
       + " --loss \(loss) --crashes \(crashes) --partitions \(partitions) --seed \(seed) --runs 1"
   }
 
   /// The limits of a simulated node: a thousand of them share one process.
   var configuration: Configuration {
     var configuration = Configuration.simulated
-    configuration.fanout = fanout
+    if let fanout { (configuration.broadcast, configuration.fanout) = (.eager, fanout) }
     return configuration
   }
 }

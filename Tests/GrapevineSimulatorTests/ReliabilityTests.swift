@@ -79,9 +79,10 @@ struct ReliabilityTests {
     scenario.messages = 7
     scenario.crashes = 0.5
     scenario.partitions = 3
+    scenario.fanout = 4
     #expect(
       scenario.replayCommand
-        == "grapevine simulate --nodes 60 --messages 7 --senders 5 --fanout 8 --loss 0.3 --crashes 0.5 --partitions 3 --seed 12 --runs 1"
+        == "grapevine simulate --nodes 60 --messages 7 --senders 5 --fanout 4 --loss 0.3 --crashes 0.5 --partitions 3 --seed 12 --runs 1"
     )
   }
 }

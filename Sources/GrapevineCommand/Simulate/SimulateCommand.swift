@@ -33,8 +33,9 @@ enum SimulateCommand {
         name: "--senders", placeholder: "N", value: .integer(1...100_000, default: 5),
         help: "Nodes that broadcast, in bursts"),
       Option(
-        name: "--fanout", placeholder: "N", value: .integer(1...24, default: 8),
-        help: "Neighbours to which a message is pushed; with fewer than 5, repair has to reach the others"),
+        name: "--fanout", placeholder: "N", value: .integer(1...56, default: 8),
+        help: "Push to so many neighbours by rumour mongering; with few, repair has to reach the others",
+        defaultText: "along Plumtree's tree"),
       Option(
         name: "--loss", placeholder: "P", value: .real(0...0.95, default: 0.3),
         help: "The probability that a datagram is lost, 0 to 0.95"),
@@ -117,7 +118,7 @@ enum SimulateCommand {
     scenario.nodes = arguments.integer("--nodes")
     scenario.messages = arguments.integer("--messages")
     scenario.senders = arguments.integer("--senders")
-    scenario.fanout = arguments.integer("--fanout")
+    if arguments.has("--fanout") { scenario.fanout = arguments.integer("--fanout") }
     scenario.loss = arguments.real("--loss")
     scenario.crashes = arguments.real("--crashes")
     scenario.partitions = arguments.integer("--partitions")

@@ -6,20 +6,45 @@ extension Directive {
   /// Every kind of line, in the order of the help.
   static let all: [Directive] = cluster + settings + network + events + expectations
 
+  /// The overlays that a scenario can name. One line adds one.
+  static let overlays: [(word: String, kind: OverlayKind)] = [
+    ("hyparview", .hyParView), ("full", .full),
+  ]
+
+  /// The ways of messages that a scenario can name. One line adds one.
+  static let strategies: [(word: String, strategy: BroadcastStrategy)] = [
+    ("plumtree", .plumtree), ("eager", .eager),
+  ]
+
   /// Settings of the nodes: words that become values of their `Configuration`. One line adds one.
   static let settings: [Directive] = [
-    setting("fanout", [.place("count", .count(1...24))], "Neighbours to which a message is pushed") {
+    setting(
+      "overlay", [.place("kind", .word(overlays.map(\.word)))],
+      "How nodes come by their neighbours; full wants 'view' to say how many there are"
+    ) { values, configuration in
+      let named = overlays.first { $0.word == values.text("kind") }
+      configuration.overlay = named?.kind ?? configuration.overlay
+    },
+    setting(
+      "broadcast", [.place("strategy", .word(strategies.map(\.word)))],
+      "How messages travel: along a tree, or pushed to the fanout for some rounds"
+    ) { values, configuration in
+      let named = strategies.first { $0.word == values.text("strategy") }
+      configuration.broadcast = named?.strategy ?? configuration.broadcast
+    },
+    setting("fanout", [.place("count", .count(1...56))], "Neighbours to which 'broadcast eager' pushes") {
       $1.fanout = $0.integer("count")
     },
-    setting("rounds", [.place("count", .count(1...15))], "Hops after which a message is no longer pushed") {
+    setting("rounds", [.place("count", .count(1...15))], "Hops after which 'broadcast eager' pushes no more")
+    {
       $1.rounds = $0.integer("count")
     },
     setting(
-      "view", [.place("count", .count(1...24)), .keyword("accepts", .count(1...24))],
-      "Neighbours a node wants, and how many it accepts (three more unless said)"
+      "view", [.place("count", .count(1...56)), .keyword("accepts", .count(1...56))],
+      "Neighbours a node wants, and how many it accepts (as many unless said)"
     ) {
       $1.viewTarget = $0.integer("count")
-      $1.viewCapacity = $0.integer("accepts", or: min(24, $1.viewTarget + 3))
+      $1.viewCapacity = $0.integer("accepts", or: $1.viewTarget)
     },
     setting("passive", [.place("count", .count(8...4_096))], "Other members that a node remembers") {
       $1.passiveCapacity = $0.integer("count")

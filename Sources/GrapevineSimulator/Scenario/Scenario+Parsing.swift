@@ -174,7 +174,7 @@ extension ScenarioReading {
     return scenario
   }
 
-  private static let broadcastUsage = Directive.all.first { $0.name == "broadcast" }?.usage ?? ""
+  private static let broadcastUsage = Directive.events.first { $0.name == "broadcast" }?.usage ?? ""
 
   private mutating func checkJoins(_ last: TextLines.Line) throws(ScenarioError) {
     var left = scenario.nodes

@@ -98,7 +98,8 @@ struct LatencyTests {
     simulation.run(until: Instant(nanoseconds: 20_000_000_000))
     let measured = simulation.processes[0].node?.neighbours.first?.roundTrip
     let roundTrip = try #require(measured)
-    #expect((60_000_000...90_000_000).contains(roundTrip))
+    // And what the other side waits before it confirms.
+    #expect((60_000_000...130_000_000).contains(roundTrip))
   }
 
   @Test("the functions behind the tables are as exact as they claim")

@@ -87,6 +87,7 @@ struct SpecialTests {
     simulation.run(until: Self.second(14))
     #expect(!simulation.isPaused(1))
     simulation.pause(1, for: .seconds(4))
+    simulation.inject([1, 2, 3], into: 1, from: 0)
     simulation.run(until: Self.second(16))
     simulation.crash(1)
     simulation.pause(1, for: .seconds(4))

@@ -38,6 +38,8 @@ struct ScenarioParsingTests {
       """
       # what this shows
       nodes 200\r
+      overlay full
+      broadcast eager
       view 6 accepts 9
       fanout 4   # four
       rounds 9\tpassive\u{20}
@@ -70,6 +72,7 @@ struct ScenarioParsingTests {
         """)
     #expect(scenario.nodes == 200 && scenario.end == .seconds(60) && scenario.messages == 100)
     let configuration = scenario.configuration
+    #expect(configuration.overlay == .full && configuration.broadcast == .eager)
     #expect((configuration.viewTarget, configuration.viewCapacity) == (6, 9))
     #expect((configuration.fanout, configuration.rounds, configuration.passiveCapacity) == (4, 9, 32))
     var model = NetworkModel()
@@ -163,7 +166,7 @@ struct ScenarioParsingTests {
       ("skew 5% offset 1s", "s.txt:1: found \"5%\"; allowed are 0ppm to 500000ppm"),
       (
         "view 9 accepts 4",
-        "s.txt:1: found a setting that cannot work; viewCapacity is 4; it must be from 9 to 24"
+        "s.txt:1: found a setting that cannot work; viewCapacity is 4; it must be from 9 to 56"
       ),
       (
         "at",
@@ -175,6 +178,8 @@ struct ScenarioParsingTests {
         "s.txt:1: found \"10s..5s\" behind \"at\"; allowed are times up to 3600s, such as 20s, "
           + "or two in their order, such as 0s..10s"
       ),
+      ("overlay star", "s.txt:1: found \"star\"; allowed are hyparview, full"),
+      ("broadcast 5 from 2", "s.txt:1: found \"5\"; allowed are plumtree, eager"),
       ("at 5s..9s heal", "s.txt:1: found the interval \"5s..9s\"; allowed is one time for 'heal'"),
       (
         "at 5s pause 5%",
@@ -199,11 +204,14 @@ struct ScenarioParsingTests {
   @Test("an unknown word names every word that is known")
   func unknown() {
     let found = refusal(of: "node 5")
-    #expect(found.hasPrefix("s.txt:1: found \"node\"; allowed are nodes, skew, fanout"))
+    #expect(found.hasPrefix("s.txt:1: found \"node\"; allowed are nodes, skew, overlay, broadcast"))
     #expect(found.hasSuffix("at, expect"))
     let event = refusal(of: "at 5s explode")
     #expect(event.contains("broadcast, partition, heal, crash") && event.contains("loss"))
     #expect(!event.contains("nodes"))
+    let empty = refusal(of: "nodes 5")
+    #expect(
+      empty.contains("s.txt:1: found no broadcast; allowed is a scenario with 'at TIME broadcast COUNT"))
   }
 
   @Test(

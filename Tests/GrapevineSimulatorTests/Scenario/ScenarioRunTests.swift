@@ -15,6 +15,7 @@ struct ScenarioRunTests {
     let report = try await report(
       """
       nodes 20
+      broadcast eager
       latency fixed 10ms
       at 0s..2s join
       at 5s broadcast 10 from 3 over 2s
