@@ -52,7 +52,7 @@ check: toolchain  ## Check the format, build with warnings as errors, run all te
 fuzz: toolchain  ## Fuzz the node's decoders (RUNS=10000000)
 	mkdir -p .build/fuzz/corpus
 	swiftc -O -parse-as-library -swift-version 6 -enable-experimental-feature Lifetimes \
-	  -module-name GrapevineFuzz -sanitize=fuzzer,address \
+	  -module-name GrapevineFuzz -package-name grapevine -sanitize=fuzzer,address \
 	  $$(find Sources/GrapevineCore -name '*.swift') Fuzz/fuzz-node.swift -o .build/fuzz/fuzz-node
 	SWIFT_BACKTRACE=enable=no .build/fuzz/fuzz-node -runs=$(RUNS) -max_len=1201 \
 	  -artifact_prefix=.build/fuzz/ .build/fuzz/corpus

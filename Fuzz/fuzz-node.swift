@@ -22,8 +22,14 @@ private final class Target {
   private let second = Endpoint(ipv4: 0x0a00_0003, port: 7946)
   private let frame = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 16)
 
-  init() {
+  /// - Parameter number: How many were made before: each has another way of broadcasting.
+  init(number: Int) {
     var configuration = Configuration()
+    let exchanges = RumourRules.Exchange.allCases
+    if number % 2 == 1 {
+      configuration.broadcast = .rumour(
+        RumourRules(exchanges[number / 2 % exchanges.count], removal: .counter(3)))
+    }
     configuration.streamCapacity = 16
     configuration.sequenceWindow = 64
     configuration.logMessages = 64
@@ -109,7 +115,7 @@ private final class Target {
     }
     effects.removeDatagrams()
     open(endpoint) {
-      Connect(nonce: 5, cookie: cookie, sender: id, isUrgent: true, window: 64).write(to: &$0)
+      Connect(nonce: 5, cookie: cookie, sender: id, need: .high, window: 64).write(to: &$0)
     }
     settle()
   }
@@ -150,11 +156,13 @@ private final class Target {
 }
 
 private nonisolated(unsafe) var target: Target?
+private nonisolated(unsafe) var targetsMade = 0
 
 /// Called by libFuzzer with each input.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOne(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> CInt {
-  let current = target.flatMap { $0.isWorn ? nil : $0 } ?? Target()
+  let current = target.flatMap { $0.isWorn ? nil : $0 } ?? Target(number: targetsMade)
+  if current !== target { targetsMade += 1 }
   target = current
   current.take(UnsafeRawBufferPointer(start: bytes, count: count))
   return 0
