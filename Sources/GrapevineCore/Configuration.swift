@@ -189,6 +189,10 @@ public enum OverlayKind: Sendable, Equatable {
   case hyParView
   /// Every member is a neighbour of every other, up to `Configuration.viewCapacity`: for clusters of up to 57.
   case full
+  /// SCAMP (Ganesh, Kermarrec, Massoulié, IEEE ToC 52(2), 2003): partial views that grow with the logarithm of
+  /// the cluster. `Configuration.viewCapacity` bounds the links, of arcs in both directions together; the
+  /// partial view and the in-view have about (c+1) ln n arcs each.
+  case scamp(ScampRules)
 }
 
 /// How messages travel; on the reliable level digests and requests repair what each of them leaves out.
@@ -226,6 +230,7 @@ extension Configuration {
     try check("shuffleActiveCount", shuffleActiveCount, 0...PeerRecord.countLimit)
     try check(
       "shufflePassiveCount", shufflePassiveCount, 0...PeerRecord.countLimit - shuffleActiveCount)
+    if case .scamp(let rules) = overlay { try validate(rules) }
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)
@@ -255,6 +260,17 @@ extension Configuration {
     }
   }
 
+  private func validate(_ rules: ScampRules) throws(ConfigurationError) {
+    try check("viewCapacity", viewCapacity, 8...56)
+    try check("copies", rules.copies, 0...16)
+    try check("hopLimit", rules.hopLimit, 1...255)
+    try check("walkLength", rules.walkLength, 0...Int(IndirectWalk.stepsLimit))
+    for (name, value) in [("isolationTime", rules.isolationTime), ("lease", rules.lease ?? .seconds(1))]
+    where value < .seconds(1) || value > .seconds(1_000_000) {
+      throw ConfigurationError(description: "\(name) is \(value); it must be between 1 s and 10^6 s")
+    }
+  }
+
   private func check(_ name: String, _ value: Int, _ allowed: ClosedRange<Int>) throws(ConfigurationError) {
     guard allowed.contains(value) else {
       throw ConfigurationError(
@@ -264,6 +280,12 @@ extension Configuration {
 
   /// Links that can exist at once: neighbours, and handshakes under way.
   var linkSlots: Int { viewCapacity + 4 }
+
+  /// Messages of the overlay that can wait for their confirmation: a subscription to every neighbour, and as
+  /// many on their way.
+  var errandCapacity: Int {
+    if case .scamp = overlay { 2 * linkSlots } else { 0 }
+  }
 
   /// The longest payload that one message can carry, in bytes.
   public var payloadLimit: Int { datagramLimit - Frame.linkHeader - GossipHeader.lengthLimit - 3 }
@@ -280,6 +302,7 @@ extension Configuration {
       + streamCapacity * MemoryLayout<LinkProgress>.stride + 2 * words * MemoryLayout<UInt64>.stride
     let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + MemoryLayout<UInt64>.stride)
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
-    return streams + linkSlots * link + log + peers + rumourBytes
+    let errands = errandCapacity * MemoryLayout<Errand>.stride
+    return streams + linkSlots * link + log + peers + errands + rumourBytes
   }
 }

@@ -59,6 +59,19 @@ public struct Counters: Sendable, Equatable {
   /// Streams forgotten to make room for others.
   public var streamsForgotten: UInt64 = 0
 
+  /// SCAMP: subscriptions kept, each an arc from this node.
+  public var subscriptionsKept: UInt64 = 0
+  /// SCAMP: copies of subscriptions sent on to members of the partial view.
+  public var subscriptionsForwarded: UInt64 = 0
+  /// SCAMP: subscriptions that found no free link slot here and were forwarded.
+  public var subscriptionsTurnedAway: UInt64 = 0
+  /// SCAMP: copies of subscriptions dropped: too many hops, nobody to forward to, or never confirmed.
+  public var subscriptionsDropped: UInt64 = 0
+  /// SCAMP: steps of subscriptions on the way to a random contact.
+  public var indirectSteps: UInt64 = 0
+  /// Messages of an overlay dropped: more than a neighbour may send, or members may subscribe here.
+  public var droppedExcess: UInt64 = 0
+
   /// Links that came up.
   public var linksUp: UInt64 = 0
   /// Links that went down, for whatever reason.

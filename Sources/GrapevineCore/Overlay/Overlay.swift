@@ -60,11 +60,13 @@ extension OverlayRules {
 enum Overlay {
   case hyParView(HyParView)
   case full(FullView)
+  case scamp(Scamp)
 
   init(_ configuration: Configuration) {
     switch configuration.overlay {
     case .hyParView: self = .hyParView(HyParView(configuration))
     case .full: self = .full(FullView(configuration))
+    case .scamp(let rules): self = .scamp(Scamp(rules, configuration))
     }
   }
 }
@@ -78,6 +80,9 @@ extension Overlay: OverlayRules {
     case .full(var rules):
       rules.open(&view, now: now)
       self = .full(rules)
+    case .scamp(var rules):
+      rules.open(&view, now: now)
+      self = .scamp(rules)
     }
   }
 
@@ -92,6 +97,9 @@ extension Overlay: OverlayRules {
     case .full(var rules):
       rules.onConnect(connect, from: source, &view, now: now, counters: &counters, into: &effects)
       self = .full(rules)
+    case .scamp(var rules):
+      rules.onConnect(connect, from: source, &view, now: now, counters: &counters, into: &effects)
+      self = .scamp(rules)
     }
   }
 
@@ -106,6 +114,9 @@ extension Overlay: OverlayRules {
     case .full(var rules):
       rules.linkUp(slot, &view, now: now, counters: &counters, into: &effects)
       self = .full(rules)
+    case .scamp(var rules):
+      rules.linkUp(slot, &view, now: now, counters: &counters, into: &effects)
+      self = .scamp(rules)
     }
   }
 
@@ -117,6 +128,9 @@ extension Overlay: OverlayRules {
     case .full(var rules):
       rules.linkLost(&view, now: now)
       self = .full(rules)
+    case .scamp(var rules):
+      rules.linkLost(&view, now: now)
+      self = .scamp(rules)
     }
   }
 
@@ -130,6 +144,9 @@ extension Overlay: OverlayRules {
     case .full(var rules):
       rules.shut(&view, now: now, counters: &counters, into: &effects)
       self = .full(rules)
+    case .scamp(var rules):
+      rules.shut(&view, now: now, counters: &counters, into: &effects)
+      self = .scamp(rules)
     }
   }
 
@@ -144,6 +161,9 @@ extension Overlay: OverlayRules {
     case .full(var rules):
       defer { self = .full(rules) }
       try rules.onMessage(kind, from: slot, &cursor, &view, now: now, counters: &counters, into: &effects)
+    case .scamp(var rules):
+      defer { self = .scamp(rules) }
+      try rules.onMessage(kind, from: slot, &cursor, &view, now: now, counters: &counters, into: &effects)
     }
   }
 
@@ -156,6 +176,9 @@ extension Overlay: OverlayRules {
       try rules.onShuffleReply(&cursor, &view, now: now, counters: &counters)
     case .full(var rules):
       defer { self = .full(rules) }
+      try rules.onShuffleReply(&cursor, &view, now: now, counters: &counters)
+    case .scamp(var rules):
+      defer { self = .scamp(rules) }
       try rules.onShuffleReply(&cursor, &view, now: now, counters: &counters)
     }
   }
@@ -170,6 +193,9 @@ extension Overlay: OverlayRules {
     case .full(var rules):
       rules.advance(&view, now: now, counters: &counters, into: &effects)
       self = .full(rules)
+    case .scamp(var rules):
+      rules.advance(&view, now: now, counters: &counters, into: &effects)
+      self = .scamp(rules)
     }
   }
 
@@ -177,6 +203,7 @@ extension Overlay: OverlayRules {
     switch self {
     case .hyParView(let rules): rules.nextDeadline(view)
     case .full(let rules): rules.nextDeadline(view)
+    case .scamp(let rules): rules.nextDeadline(view)
     }
   }
 
@@ -184,6 +211,7 @@ extension Overlay: OverlayRules {
     switch self {
     case .hyParView(let rules): rules.targets(view)
     case .full(let rules): rules.targets(view)
+    case .scamp(let rules): rules.targets(view)
     }
   }
 }

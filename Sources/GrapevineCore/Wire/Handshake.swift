@@ -73,6 +73,8 @@ enum LinkNeed: UInt8 {
   case join = 2
   /// An arc of SCAMP, or a link of a full view: no view decides, only whether a slot is free.
   case arc = 3
+  /// SCAMP: the sender offers itself as contact, to be held by the receiver, whose subscription it has.
+  case contact = 4
 }
 
 /// CONNECT: here is your cookie; be my neighbour.

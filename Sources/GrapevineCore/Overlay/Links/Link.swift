@@ -72,6 +72,25 @@ struct Link: BitwiseCopyable {
   var nonce: UInt64 = 0
   var cookie: UInt64 = 0
 
+  // Arcs of a directed overlay; see `Scamp`.
+  /// The other end is in our partial view; on a handshake of ours, it will be.
+  var isOut = false
+  /// We are in the other end's partial view.
+  var isIn = false
+  /// When the other end's subscription expires; zero when it does not.
+  var leaseUntil = Instant()
+  /// The number of our last errand on the link.
+  var errandNumber: UInt16 = 0
+  /// The highest number of theirs, and which of the 64 up to it arrived.
+  var errandHighest: UInt16 = 0
+  var errandsSeen: UInt64 = 0
+  /// The number of their last word on whether they hold us.
+  var arcNumber: UInt16 = 0
+  /// Up to when the errands of theirs that were taken use what they may.
+  var errandsPaidUntil = Instant()
+  /// When they may subscribe here again.
+  var subscribableAt = Instant()
+
   init() {}
 }
 
@@ -89,6 +108,23 @@ extension Link {
   /// Whether the next frame must carry an acknowledgement. Also after many frames that did not ask for one:
   /// the numbers have 16 bits, and a report is understood only within half of them.
   var owesAcknowledgement: Bool { framesOwed > 0 || framesUnreported >= 256 }
+
+  /// Whether an errand of this number has not come before. One that is too old to tell has.
+  func isNewErrand(_ number: UInt16) -> Bool {
+    let age = Int(Int16(bitPattern: errandHighest &- number))
+    return age < 0 || age < 64 && errandsSeen & 1 << UInt64(age) == 0
+  }
+
+  /// Notes that an errand of this number came.
+  mutating func didReceiveErrand(_ number: UInt16) {
+    let age = Int(Int16(bitPattern: errandHighest &- number))
+    if age < 0 {
+      errandsSeen = age > -64 ? errandsSeen << UInt64(-age) | 1 : 1
+      errandHighest = number
+    } else if age < 64 {
+      errandsSeen |= 1 << UInt64(age)
+    }
+  }
 
   /// Makes the slot an established link.
   mutating func establish(peerWindow: UInt64, now: Instant) {

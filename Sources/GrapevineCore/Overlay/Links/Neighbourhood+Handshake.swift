@@ -105,6 +105,7 @@ extension Neighbourhood {
     _ connect: Connect, from source: Endpoint, now: Instant, counters: inout Counters,
     into effects: inout Effects
   ) -> Bool {
+    yielded = YieldedHandshake()
     let period = now.nanoseconds / Self.cookiePeriod
     guard connect.version == Frame.version,
       proves(connect, source, period) || period > 0 && proves(connect, source, period - 1)
@@ -121,8 +122,13 @@ extension Neighbourhood {
       // Both ends began at once: the handshake of the greater id goes on, the other is let go.
       if link.phase != .up && link.phase != .free {
         guard connect.sender > identity else { return false }
+        yielded = YieldedHandshake(need: link.need, isOut: link.isOut, leaseUntil: link.leaseUntil)
         links.free(slot)
       } else {
+        // The same run of the member begins anew: whether we hold it is for us to say.
+        if link.peer == connect.sender {
+          yielded = YieldedHandshake(isOut: link.isOut, leaseUntil: link.leaseUntil)
+        }
         drop(slot, because: .replaced, now: now, counters: &counters, into: &effects)
       }
     }
@@ -290,7 +296,8 @@ extension Neighbourhood {
   mutating func attempt(_ slot: Int, now: Instant, counters: inout Counters, into effects: inout Effects) {
     let link = links[slot]
     // Where others can be asked instead, fewer attempts are made: after a disaster most candidates are dead.
-    let hasOthers = !link.isContact && passive.count > 1
+    // An arc is with whom it is with.
+    let hasOthers = !link.isContact && !link.isOut && passive.count > 1
     let limit = hasOthers ? (configuration.handshakeAttempts + 1) / 2 : configuration.handshakeAttempts
     guard Int(link.attempts) < limit else {
       links.free(slot)

@@ -32,6 +32,13 @@ struct Neighbourhood: ~Copyable {
   var isOpen = false
   /// Slots of established links.
   private(set) var up: SlotMask = 0
+  /// Of these, those whose other end is in our partial view, and those in whose partial view we are.
+  private(set) var outArcs: SlotMask = 0
+  private(set) var inArcs: SlotMask = 0
+  /// What our handshake was for that the last CONNECT displaced.
+  var yielded = YieldedHandshake()
+  /// Messages of the overlay that must arrive.
+  var errands: ErrandTable
   /// Slots that came up or went down since the last `takeChanges`.
   private var cameUp: SlotMask = 0
   private var wentDown: SlotMask = 0
@@ -45,6 +52,7 @@ struct Neighbourhood: ~Copyable {
     links = LinkTable(count: configuration.linkSlots)
     passive = PeerTable(capacity: configuration.passiveCapacity)
     lost = PeerTable(capacity: configuration.passiveCapacity)
+    errands = ErrandTable(capacity: configuration.errandCapacity)
     generator = Generator(seed: seed)
     secret = SecretKey(using: &generator)
     nonceKey = SecretKey(using: &generator)
@@ -79,11 +87,21 @@ struct Neighbourhood: ~Copyable {
   mutating func didComeUp(_ slot: Int, counters: inout Counters, into effects: inout Effects) {
     up |= 1 << SlotMask(slot)
     cameUp |= 1 << SlotMask(slot)
+    markArcs(slot)
     counters.linksUp &+= 1
     let link = links[slot]
     passive.remove(link.endpoint)
     lost.remove(link.endpoint)
     effects.events.append(.neighbourUp(MemberID(link.peer), link.endpoint))
+  }
+
+  /// Keeps the masks of arcs in step with an established link.
+  mutating func markArcs(_ slot: Int) {
+    let bit: SlotMask = 1 << SlotMask(slot)
+    outArcs = links[slot].isOut ? outArcs | bit : outArcs & ~bit
+    inArcs = links[slot].isIn ? inArcs | bit : inArcs & ~bit
+    outArcs &= up
+    inArcs &= up
   }
 
   /// Frees the slot of an established link and remembers the member where it fits.
@@ -93,6 +111,8 @@ struct Neighbourhood: ~Copyable {
     let link = links[slot]
     guard link.phase == .up else { return }
     up &= ~(1 << SlotMask(slot))
+    outArcs &= up
+    inArcs &= up
     if cameUp & 1 << SlotMask(slot) != 0 {
       cameUp &= ~(1 << SlotMask(slot))
     } else {
