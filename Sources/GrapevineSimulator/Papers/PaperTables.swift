@@ -4,7 +4,7 @@
 public enum PaperTables {
   /// All of them.
   public static let all: [PaperTable] =
-    DemersTables.all + PushThenPullTable.all + ScampTables.all + [
+    DemersTables.all + PushThenPullTable.all + scamp + [
       HyParViewTables.stable,
       HyParViewTables.crash,
       PlumtreeTables.all,

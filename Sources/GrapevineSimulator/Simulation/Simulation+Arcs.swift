@@ -4,18 +4,18 @@ import GrapevineCore
 
 extension Simulation {
   /// The size of the partial view of the node of a process; 0 after a crash.
-  public func outCount(of process: Int) -> Int { processes[process].node?.outCount ?? 0 }
+  public func outCount(of process: Int) -> Int { processes[process].node?.pointee.outCount ?? 0 }
 
   /// The size of the in-view of the node of a process; 0 after a crash.
-  public func inCount(of process: Int) -> Int { processes[process].node?.inCount ?? 0 }
+  public func inCount(of process: Int) -> Int { processes[process].node?.pointee.inCount ?? 0 }
 
   /// The processes that the node of a process holds in its partial view and that run.
   public func outNeighbours(of process: Int) -> [Int] {
-    (processes[process].node?.outNeighbours ?? []).compactMap(runningProcess)
+    (processes[process].node?.pointee.outNeighbours ?? []).compactMap(runningProcess)
   }
 
   /// Whether the node of a process is a member.
-  public func isMember(_ process: Int) -> Bool { processes[process].node?.lifecycle == .connected }
+  public func isMember(_ process: Int) -> Bool { processes[process].node?.pointee.lifecycle == .connected }
 
   private func runningProcess(at endpoint: Endpoint) -> Int? {
     guard let ipv4 = endpoint.ipv4 else { return nil }

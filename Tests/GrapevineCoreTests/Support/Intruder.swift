@@ -17,12 +17,12 @@ struct Intruder {
   private var number: UInt16 = 0
 
   /// Links with `victim`, which must have room.
-  init(_ number: Int, id: UInt64, linksWith victim: Member, in world: World) throws {
+  init(_ number: Int, id: UInt64, linksWith victim: Member, need: LinkNeed = .high, in world: World) throws {
     self.id = id
     self.victim = victim
     endpoint = World.endpoint(number)
     cookie = try Self.cookie(for: endpoint, id: id, nonce: 77, of: victim, in: world)
-    let connect = Connect(nonce: 77, cookie: cookie, sender: id, need: .high, window: 64)
+    let connect = Connect(nonce: 77, cookie: cookie, sender: id, need: need, window: 64)
     let reply = try #require(Self.ask(.connect(connect), victim, from: endpoint, in: world).first)
     guard case .accept(let answer, _) = reply else { throw IntruderError.notAccepted }
     let keys = Neighbourhood.linkKeys(nonce: 77, cookie: cookie, initiator: id, responder: answer.sender)

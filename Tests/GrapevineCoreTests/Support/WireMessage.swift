@@ -22,6 +22,9 @@ enum WireMessage: Equatable {
   case gossip(GossipHeader, [[UInt8]])
   case rumourFeedback([RumourVerdict])
   case rumourPull([RumourRun])
+  case scamp(UInt16, ScampMessage)
+  case replace(Replace)
+  case taken(UInt16)
 
   /// A stream's entry in a digest.
   struct StreamState: Equatable {
@@ -114,6 +117,11 @@ extension WireMessage {
         writer.writeVariable(UInt64(payload.count))
         payload.withUnsafeBytes { writer.write($0) }
       }
+    case .scamp(let number, let message): message.write(number: number, to: &writer)
+    case .replace(let replace): replace.write(to: &writer)
+    case .taken(let number):
+      writer.write(MessageKind.taken)
+      writer.write(number)
     }
   }
 
@@ -166,6 +174,11 @@ extension WireMessage {
       var payloads: [[UInt8]] = []
       for _ in 0..<header.count { payloads.append(Array(try cursor.readBytes(try cursor.readVariable()))) }
       self = .gossip(header, payloads)
+    case MessageKind.replace: self = .replace(try Replace(from: &cursor))
+    case MessageKind.taken: self = .taken(try cursor.read(UInt16.self))
+    case MessageKind.subscribe...MessageKind.adopt:
+      let number = try cursor.read(UInt16.self)
+      self = .scamp(number, try ScampMessage(kind, from: &cursor))
     default: throw .unknownKind
     }
   }

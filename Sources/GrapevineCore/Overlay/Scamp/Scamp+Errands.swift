@@ -58,7 +58,9 @@ extension Scamp {
       } else if isLinked, errand.tries < Self.triesLimit {
         let wait = view.links[slot].retryTime << UInt64(min(errand.tries, 4))
         view.errands.repeated(index, dueAt: now + view.jittered(wait))
-        send(errand.message, number: errand.number, on: slot, &view, now: now, counters: &counters, into: &effects)
+        send(
+          errand.message, number: errand.number, on: slot, &view, now: now, counters: &counters,
+          into: &effects)
         index += 1
       } else {
         view.errands.remove(index)
@@ -146,7 +148,9 @@ extension Scamp {
 
   /// Whether a neighbour may subscribe here now: each now and then, and not too many together. When it comes
   /// again because its confirmation was lost, that is not counted.
-  private func canSubscribe(at slot: Int, _ view: borrowing Neighbourhood, number: UInt16, now: Instant) -> Bool {
+  private func canSubscribe(at slot: Int, _ view: borrowing Neighbourhood, number: UInt16, now: Instant)
+    -> Bool
+  {
     let link = view.links[slot]
     if !link.isNewErrand(number) { return true }
     return now >= link.subscribableAt

@@ -17,7 +17,9 @@ extension Scamp {
         tell(.arc(isHeld: true), on: slot, &view, now: now, counters: &counters, into: &effects)
       }
     }
-    tell(.subscribe(purpose, lease: leaseSeconds), on: slot, &view, now: now, counters: &counters, into: &effects)
+    tell(
+      .subscribe(purpose, lease: leaseSeconds), on: slot, &view, now: now, counters: &counters, into: &effects
+    )
     if lease > 0 {
       // Shortly before its end, and not all at once: between four fifths and 95 % of it.
       let spread = lease / 20 * 3

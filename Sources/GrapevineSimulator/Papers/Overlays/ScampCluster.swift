@@ -19,6 +19,9 @@ struct ScampCluster {
   /// Time between two members that join: the copies of one subscription have come to rest, all but a few.
   static let spacing: Nanoseconds = 50_000_000
 
+  /// Time after the last change: whoever is isolated has subscribed again.
+  static let rest: Nanoseconds = 30_000_000_000
+
   /// No further copies and no indirection: the paper's plain algorithm.
   static var plain: ScampRules {
     var rules = ScampRules()
@@ -48,9 +51,7 @@ struct ScampCluster {
   func grow(seed: UInt64, progress: (Double) -> Void) throws -> Simulation {
     var model = NetworkModel()
     (model.delayLow, model.delayHigh) = (.milliseconds(1), .milliseconds(1))
-    var patient = rules
-    patient.isolationTime = .seconds(60)
-    let simulation = try Simulation(seed: seed, configuration: Self.configuration(patient), model: model)
+    let simulation = try Simulation(seed: seed, configuration: Self.configuration(rules), model: model)
     var generator = Generator(seed: seed ^ 0x5ca3_9000)
     simulation.start(contacts: [])
     for number in 1..<nodes {
@@ -58,7 +59,7 @@ struct ScampCluster {
       simulation.start(contacts: [contacts == .random ? generator.below(number) : 0])
       if number % 1_000 == 0 { progress(Double(number) / Double(nodes)) }
     }
-    simulation.run(until: simulation.now + 10_000_000_000)
+    simulation.run(until: simulation.now + Self.rest)
     return simulation
   }
 
@@ -71,7 +72,7 @@ struct ScampCluster {
       simulation.leave(leaver)
       simulation.run(until: simulation.now + spacing)
     }
-    simulation.run(until: simulation.now + 10_000_000_000)
+    simulation.run(until: simulation.now + rest)
   }
 }
 

@@ -17,7 +17,8 @@ extension PaperTables {
 
   private static var scampViews: PaperTable {
     let sizes: [(n: Int, name: String, seeds: Int, mean: String, rest: String, messages: String)] = [
-      (1_000, "1k", 30, "6.60", "sd 3.8, 1 to 22", "32"), (10_000, "10k", 30, "8.87", "sd 4.6, 1 to 29", "54"),
+      (1_000, "1k", 30, "6.60", "sd 3.8, 1 to 22", "32"),
+      (10_000, "10k", 30, "8.87", "sd 4.6, 1 to 29", "54"),
       (100_000, "100k", 2, "11.26", "sd 5.4, 1 to 43", "83"),
     ]
     var rows: [PaperRow] = []
@@ -39,7 +40,8 @@ extension PaperTables {
         PaperRow(
           "\(n): messages per subscription", experiment: id, value: "messages",
           paper: reproduced + size.messages, reach: .shown),
-        PaperRow("\(n): members that hold nobody or nobody holds", experiment: id, value: "isolated", reach: .shown),
+        PaperRow(
+          "\(n): members that hold nobody or nobody holds", experiment: id, value: "isolated", reach: .shown),
       ]
     }
     rows += [
@@ -56,7 +58,9 @@ extension PaperTables {
     var further = ScampCluster.plain
     further.copies = 1
     let experiments =
-      sizes.map { growth("scamp-\($0.name)", ScampCluster(nodes: $0.n, rules: ScampCluster.plain), seeds: $0.seeds) }
+      sizes.map {
+        growth("scamp-\($0.name)", ScampCluster(nodes: $0.n, rules: ScampCluster.plain), seeds: $0.seeds)
+      }
       + [growth("scamp-10k-c1", ScampCluster(nodes: 10_000, rules: further), seeds: 10)]
     return PaperTable(
       id: "scamp-views", title: "SCAMP: the size of partial views", source: scampSource + ", §2.1 and §4",
@@ -81,7 +85,8 @@ extension PaperTables {
 extension PaperTables {
   private static var scampChanges: PaperTable {
     PaperTable(
-      id: "scamp-changes", title: "SCAMP: unsubscription and indirection", source: scampSource + ", §2.2 to §2.4",
+      id: "scamp-changes", title: "SCAMP: unsubscription and indirection",
+      source: scampSource + ", §2.2 to §2.4",
       setup: scampSetup + "Ratios are to a cluster of the same seed that grew undisturbed, n = 10000.",
       experiments: [halved, indirect, skewed],
       rows: [
@@ -95,7 +100,8 @@ extension PaperTables {
           "half have left: standard deviation / that of a fresh cluster", experiment: "scamp-halved",
           value: "sdRatio", reach: .shown),
         PaperRow(
-          "all through the founder, indirection of 32 steps: mean view / uniform", experiment: "scamp-indirect",
+          "all through the founder, indirection of 32 steps: mean view / uniform",
+          experiment: "scamp-indirect",
           value: "ratio", paper: "1", reach: .within(0.92...1.08)),
         PaperRow(
           "all through the founder, indirection: standard deviation / uniform", experiment: "scamp-indirect",
@@ -119,7 +125,7 @@ extension PaperTables {
   }
 
   private static var halved: PaperExperiment {
-    PaperExperiment(id: "scamp-halved", title: "half of 10000 members leave", seeds: 30) { seed, progress in
+    PaperExperiment(id: "scamp-halved", title: "half of 10000 members leave", seeds: 10) { seed, progress in
       let fresh = ViewFigures(
         try ScampCluster(nodes: 5_000, rules: ScampCluster.plain).grow(seed: seed) { progress($0 / 4) })
       let simulation = try ScampCluster(nodes: 10_000, rules: ScampCluster.plain)
@@ -167,7 +173,8 @@ extension PaperTables {
         let paper = copies == 0 ? model["c0"]?[tenths].map { reproduced + "\($0) (n = 5000)" } ?? "" : ""
         rows += [
           PaperRow(
-            title + "share reached", experiment: "scamp-reach-\(name)", value: "reached\(tenths)", paper: paper,
+            title + "share reached", experiment: "scamp-reach-\(name)", value: "reached\(tenths)",
+            paper: paper,
             reach: .shown),
           PaperRow(
             title + "reached, source not isolated", experiment: "scamp-reach-\(name)",
@@ -187,7 +194,8 @@ extension PaperTables {
   }
 
   private static func reach(_ id: String, copies: Int) -> PaperExperiment {
-    PaperExperiment(id: id, title: "failures among 5000 members, c = \(copies)", seeds: 30) { seed, progress in
+    PaperExperiment(id: id, title: "failures among 5000 members, c = \(copies)", seeds: 30) {
+      seed, progress in
       var rules = ScampCluster.plain
       rules.copies = copies
       let graph = ViewGraph(try ScampCluster(nodes: 5_000, rules: rules).grow(seed: seed, progress: progress))
