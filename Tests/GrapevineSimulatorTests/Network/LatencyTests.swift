@@ -96,7 +96,7 @@ struct LatencyTests {
       simulation.at(Instant(nanoseconds: second * 1_000_000_000)) { _ = $0.broadcast([1], from: 0) }
     }
     simulation.run(until: Instant(nanoseconds: 20_000_000_000))
-    let measured = simulation.processes[0].node?.neighbours.first?.roundTrip
+    let measured = simulation.processes[0].node?.pointee.neighbours.first?.roundTrip
     let roundTrip = try #require(measured)
     // And what the other side waits before it confirms.
     #expect((60_000_000...130_000_000).contains(roundTrip))
