@@ -1,6 +1,6 @@
-import GrapevineCore
 import Testing
 
+@testable import GrapevineCore
 @testable import GrapevineSimulator
 
 @Suite("SCAMP: clusters")
