@@ -121,7 +121,8 @@ struct Dissemination: ~Copyable {
     graftTimeout = configuration.graftTimeout.asNanoseconds
     optimisationThreshold = UInt8(configuration.optimisationThreshold)
     generator = Generator(seed: seed)
-    rumours = RumourMongering(configuration, seed: generator.next())
+    // A seed beside the generator, which draws the same with and without rumours.
+    rumours = RumourMongering(configuration, seed: seed ^ 0x7275_6d6f_7572)
     capacity = configuration.streamCapacity
     wordsPerLink = (capacity + 63) / 64
     streams = StreamTable(capacity: capacity, seed: generator.next())
