@@ -13,7 +13,7 @@ extension Directive {
 
   /// The ways of messages that a scenario can name. One line adds one.
   static let strategies: [(word: String, strategy: BroadcastStrategy)] = [
-    ("plumtree", .plumtree), ("eager", .eager),
+    ("plumtree", .plumtree), ("eager", .eager), ("rumour", .rumour(RumourRules())),
   ]
 
   /// Settings of the nodes: words that become values of their `Configuration`. One line adds one.
@@ -27,7 +27,7 @@ extension Directive {
     },
     setting(
       "broadcast", [.place("strategy", .word(strategies.map(\.word)))],
-      "How messages travel: along a tree, or pushed to the fanout for some rounds"
+      "How messages travel: along a tree, pushed to the fanout for some rounds, or as rumours in cycles"
     ) { values, configuration in
       let named = strategies.first { $0.word == values.text("strategy") }
       configuration.broadcast = named?.strategy ?? configuration.broadcast

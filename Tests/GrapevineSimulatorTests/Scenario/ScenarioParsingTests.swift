@@ -179,7 +179,7 @@ struct ScenarioParsingTests {
           + "or two in their order, such as 0s..10s"
       ),
       ("overlay star", "s.txt:1: found \"star\"; allowed are hyparview, full"),
-      ("broadcast 5 from 2", "s.txt:1: found \"5\"; allowed are plumtree, eager"),
+      ("broadcast 5 from 2", "s.txt:1: found \"5\"; allowed are plumtree, eager, rumour"),
       ("at 5s..9s heal", "s.txt:1: found the interval \"5s..9s\"; allowed is one time for 'heal'"),
       (
         "at 5s pause 5%",
