@@ -91,7 +91,7 @@ public struct Configuration: Sendable, Equatable {
   /// Default: 8,192, chosen here: about 450 full datagrams of small messages, more than a round trip holds.
   public var sequenceWindow = 8_192
 
-  /// Payload bytes kept for repair; a power of two from 2 KiB to 2 GiB.
+  /// Payload bytes kept for repair; a power of two from 1 KiB to 2 GiB, and no less than a datagram.
   ///
   /// Default: 4 MiB, chosen here: 30 s of 1,000 messages of 100 bytes a second.
   public var logBytes = 4 << 20
@@ -234,7 +234,7 @@ extension Configuration {
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)
-    try check("logBytes", logBytes, 2 << 10...2 << 30)
+    try check("logBytes", logBytes, max(1 << 10, datagramLimit)...2 << 30)
     try check("logMessages", logMessages, 16...1 << 24)
     try check("optimisationThreshold", optimisationThreshold, 1...15)
     try check("handshakeAttempts", handshakeAttempts, 1...100)
