@@ -8,7 +8,7 @@ extension Directive {
 
   /// The overlays that a scenario can name. One line adds one.
   static let overlays: [(word: String, kind: OverlayKind)] = [
-    ("hyparview", .hyParView), ("full", .full),
+    ("hyparview", .hyParView), ("full", .full), ("scamp", .scamp(ScampRules())),
   ]
 
   /// The ways of messages that a scenario can name. One line adds one.
@@ -20,7 +20,7 @@ extension Directive {
   static let settings: [Directive] = [
     setting(
       "overlay", [.place("kind", .word(overlays.map(\.word)))],
-      "How nodes come by their neighbours; full wants 'view' to say how many there are"
+      "How nodes come by their neighbours; full and scamp want 'view' to be large enough"
     ) { values, configuration in
       let named = overlays.first { $0.word == values.text("kind") }
       configuration.overlay = named?.kind ?? configuration.overlay

@@ -178,7 +178,7 @@ struct ScenarioParsingTests {
         "s.txt:1: found \"10s..5s\" behind \"at\"; allowed are times up to 3600s, such as 20s, "
           + "or two in their order, such as 0s..10s"
       ),
-      ("overlay star", "s.txt:1: found \"star\"; allowed are hyparview, full"),
+      ("overlay star", "s.txt:1: found \"star\"; allowed are hyparview, full, scamp"),
       ("broadcast 5 from 2", "s.txt:1: found \"5\"; allowed are plumtree, eager, rumour"),
       ("at 5s..9s heal", "s.txt:1: found the interval \"5s..9s\"; allowed is one time for 'heal'"),
       (
