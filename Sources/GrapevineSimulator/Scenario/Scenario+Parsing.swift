@@ -36,6 +36,8 @@ private struct ScenarioReading {
   private var said: [String: Int] = [:]
   /// When the faults end, and the line that says so.
   private var end: (time: Nanoseconds, line: TextLines.Line)?
+  /// The last line that changed the nodes' configuration.
+  private var lastSetting: TextLines.Line?
   /// The lines of the steps, in their order.
   private var lines: [TextLines.Line] = []
 
@@ -69,12 +71,9 @@ private struct ScenarioReading {
   ) throws(ScenarioError) {
     switch directive.meaning {
     case .setup(let apply):
+      let before = scenario.configuration
       apply(values, &scenario)
-      do {
-        try scenario.configuration.validate()
-      } catch {
-        throw line.line.error("found a setting that cannot work; \(error.description)")
-      }
+      if scenario.configuration != before { lastSetting = line.line }
     case .network(let make): try make(values, line)(&scenario.network)
     case .moment, .span, .end, .expectation: break
     }
@@ -160,6 +159,12 @@ extension ScenarioReading {
   ///
   /// - Parameter last: Where to complain of what is missing.
   mutating func finished(_ last: TextLines.Line) throws(ScenarioError) -> Scenario {
+    do {
+      // Only now: lines may stand in any order, and one setting may need another.
+      try scenario.configuration.validate()
+    } catch {
+      throw (lastSetting ?? last).error("found settings that cannot work; \(error.description)")
+    }
     guard scenario.nodes > 0 else {
       throw last.error("found no \"nodes\"; allowed is a scenario with a line 'nodes COUNT'")
     }

@@ -95,6 +95,12 @@ struct ScenarioParsingTests {
     #expect(scenario.expectations.map(\.limit) == [0.995, 0.999, 4.5])
   }
 
+  @Test("settings that need each other may stand in any order")
+  func order() throws {
+    #expect(try read(least + "overlay scamp\nview 5 accepts 30").configuration.viewCapacity == 30)
+    #expect(refusal(of: least + "overlay scamp").hasPrefix("s.txt:3: found settings that cannot work; view"))
+  }
+
   @Test("each kind of latency")
   func latency() throws {
     #expect(try read(least + "latency fixed 3ms").network.latency == .fixed(.milliseconds(3)))
@@ -166,7 +172,7 @@ struct ScenarioParsingTests {
       ("skew 5% offset 1s", "s.txt:1: found \"5%\"; allowed are 0ppm to 500000ppm"),
       (
         "view 9 accepts 4",
-        "s.txt:1: found a setting that cannot work; viewCapacity is 4; it must be from 9 to 56"
+        "s.txt:1: found settings that cannot work; viewCapacity is 4; it must be from 9 to 56"
       ),
       (
         "at",
