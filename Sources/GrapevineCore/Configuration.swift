@@ -198,6 +198,7 @@ public enum OverlayKind: Sendable, Equatable {
 /// How messages travel; on the reliable level digests and requests repair what each of them leaves out.
 public enum BroadcastStrategy: Sendable, Equatable {
   /// Plumtree (Leitão, Pereira, Rodrigues, SRDS 2007): along a tree of eager links, announced on the others.
+  /// Best-effort messages, which nobody repairs, travel as with `eager`.
   case plumtree
   /// Rumour mongering at once: whoever hears a message first pushes it to up to `Configuration.fanout`
   /// neighbours, for `Configuration.rounds` hops.

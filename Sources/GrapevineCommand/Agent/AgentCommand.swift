@@ -39,11 +39,21 @@ enum AgentCommand {
         value: .choice(["reliable", "best-effort"], default: "reliable"),
         help: "What is promised for the lines: reliable or best-effort"),
       Option(
-        name: "--view", placeholder: "N", value: .integer(1...24, default: Configuration().viewTarget),
-        help: "Neighbours wanted, 1 to 24; up to three more are accepted"),
+        name: "--overlay", placeholder: "KIND",
+        value: .choice(["hyparview", "scamp", "full"], default: "hyparview"),
+        help: "How the agent comes by its neighbours; all agents of a cluster choose the same"),
       Option(
-        name: "--fanout", placeholder: "N", value: .integer(1...24, default: 24),
-        help: "Neighbours to which a message is pushed at most, 1 to 24", defaultText: "all neighbours"),
+        name: "--view", placeholder: "N", value: .integer(1...56, default: Configuration().viewTarget),
+        help: "Neighbours, 1 to 56", defaultText: "5; with scamp and full 56"),
+      Option(
+        name: "--broadcast", placeholder: "WAY",
+        value: .choice(["plumtree", "eager", "rumour"], default: "plumtree"),
+        help: "How messages travel: along a tree, pushed on at once, or as rumours in cycles"),
+      Option(
+        name: "--fanout", placeholder: "N", value: .integer(1...56, default: 56),
+        help:
+          "Neighbours to which --broadcast eager pushes a message at most; given alone, it chooses that way",
+        defaultText: "all neighbours"),
       Option(
         name: "--loss", placeholder: "P", value: .real(0...0.95, default: 0),
         help: "The share of arriving datagrams to drop, 0 to 0.95, to see repair at work"),
@@ -109,11 +119,22 @@ struct AgentOptions: Sendable {
     var core = Configuration()
     core.clusterName = arguments.text("--cluster")
     core.joinTimeout = .milliseconds(Int(arguments.real("--join-timeout") * 1_000))
+    switch arguments.text("--overlay") {
+    case "scamp": (core.overlay, core.viewCapacity) = (.scamp(ScampRules()), 56)
+    case "full": (core.overlay, core.viewCapacity) = (.full, 56)
+    default: break
+    }
     if arguments.has("--view") {
       core.viewTarget = arguments.integer("--view")
-      core.viewCapacity = min(24, core.viewTarget + 3)
+      core.viewCapacity = core.viewTarget
     }
-    core.fanout = arguments.has("--fanout") ? arguments.integer("--fanout") : core.viewCapacity
+    let usual = arguments.has("--fanout") && !arguments.has("--broadcast") ? "eager" : "plumtree"
+    switch arguments.has("--broadcast") ? arguments.text("--broadcast") : usual {
+    case "eager": core.broadcast = .eager
+    case "rumour": core.broadcast = .rumour(RumourRules())
+    default: break
+    }
+    core.fanout = arguments.integer("--fanout")
     node = .init(bind: arguments.text("--bind"), core: core)
     node.injectedLoss = arguments.real("--loss")
     contacts = arguments.list("--join")

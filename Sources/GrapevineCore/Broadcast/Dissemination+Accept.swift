@@ -14,7 +14,7 @@ extension Dissemination {
       counters.duplicates &+= header.count
       counters.copiesReceived &+= header.count
       if header.origin == identity {
-        didBringDuplicate(slot, parent: MessageLog.ownSource, now: now)
+        didBringDuplicate(slot, header.level, parent: MessageLog.ownSource, now: now)
         if strategy == .rumour { didHearOwn(header, from: slot) }
       }
       return try skipPayloads(header.count, cursor: &cursor)
@@ -69,7 +69,7 @@ extension Dissemination {
     if isNew {
       didBringFirst(slot, place, now: now)
     } else {
-      didBringDuplicate(slot, parent: parent, now: now)
+      didBringDuplicate(slot, header.level, parent: parent, now: now)
     }
   }
 

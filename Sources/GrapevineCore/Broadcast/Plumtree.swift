@@ -95,9 +95,10 @@ extension Dissemination {
   @inline(__always)
   mutating func pushTargets(except slot: SlotMask, hops: UInt8, level: DeliveryLevel) -> SlotMask {
     switch strategy {
-    case .plumtree: tree.eager & targets & ~slot
+    case .plumtree where level == .reliable: tree.eager & targets & ~slot
     case .rumour where level == .reliable: 0
-    case .eager, .rumour: hops < rounds ? chooseTargets(targets & ~slot) : 0
+    // What nobody repairs needs the redundancy that a tree saves.
+    case .plumtree, .eager, .rumour: hops < rounds ? chooseTargets(targets & ~slot) : 0
     }
   }
 
@@ -105,15 +106,18 @@ extension Dissemination {
   @inline(__always)
   mutating func didBringFirst(_ slot: Int, _ place: Int, now: Instant) {
     streams[place].parent = UInt8(truncatingIfNeeded: slot)
-    guard strategy == .plumtree, !tree.isEager(slot), now >= states[slot].prunedAt + Self.pruneSettles else {
+    guard strategy == .plumtree, streams[place].level == .reliable, !tree.isEager(slot),
+      now >= states[slot].prunedAt + Self.pruneSettles
+    else {
       return
     }
     tree.onFirst(slot)
   }
 
-  /// Nothing but duplicates of a stream came on a link.
-  mutating func didBringDuplicate(_ slot: Int, parent: UInt8, now: Instant) {
-    guard strategy == .plumtree, Int(parent) != slot, now >= states[slot].askedAt + Self.requestSettles,
+  /// Nothing but duplicates of a reliable stream came on a link.
+  mutating func didBringDuplicate(_ slot: Int, _ level: DeliveryLevel, parent: UInt8, now: Instant) {
+    guard strategy == .plumtree, level == .reliable, Int(parent) != slot,
+      now >= states[slot].askedAt + Self.requestSettles,
       now >= states[slot].prunedAt + Self.pruneSettles,
       parent == MessageLog.ownSource || tree.isEager(Int(parent))
     else { return }
