@@ -73,14 +73,14 @@ struct ScampTests {
   func indirection() async throws {
     let (even, skewed, founder) = try await aside {
       var rules = ScampCluster.plain
-      let direct = try ScampCluster(nodes: 400, rules: rules, contacts: .founder).grow(seed: 3) { _ in }
+      let direct = try ScampCluster(nodes: 60, rules: rules, contacts: .founder).grow(seed: 3) { _ in }
       rules.walkLength = 24
-      let simulation = try ScampCluster(nodes: 400, rules: rules, contacts: .founder).grow(seed: 3) { _ in }
+      let simulation = try ScampCluster(nodes: 120, rules: rules, contacts: .founder).grow(seed: 3) { _ in }
       return (ViewFigures(simulation), ViewFigures(direct), simulation.inCount(of: 0))
     }
-    #expect((0.75...1.3).contains(even.mean / logarithm(400)), "\(even.mean)")
-    #expect(founder < 25 && even.isolated == 0)
-    #expect(skewed.mean / logarithm(400) > 1.5, "without it: \(skewed.mean)")
+    #expect((0.7...1.35).contains(even.mean / logarithm(120)), "\(even.mean)")
+    #expect(founder < 20 && even.isolated == 0)
+    #expect(skewed.mean / logarithm(60) > 1.5, "without it: \(skewed.mean)")
   }
 
   @Test("with leases everybody subscribes again and again, and the views live on")
@@ -88,7 +88,7 @@ struct ScampTests {
     let (sizes, isWhole) = try await aside {
       let simulation = try Simulation(
         seed: 5, configuration: Self.configuration { ($0.copies, $0.lease) = (0, .seconds(20)) })
-      Self.form(60, simulation)
+      Self.form(30, simulation)
       var sizes: [Double] = []
       for round in 1...8 {
         simulation.run(until: Self.seconds(2 + 15 * round))

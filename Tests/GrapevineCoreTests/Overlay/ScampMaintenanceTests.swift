@@ -112,12 +112,9 @@ struct ScampMaintenanceTests {
     try stage.add(isHeld: true)
     stage.letGo(0)
     let mark = stage.mark
-    stage.world.run(1_500)
+    stage.linger(1_400)
     #expect(!hasSubscribed(0, since: mark, stage))
-    for _ in 0..<10 {
-      stage.send(0, .acknowledge(highest: 0, count: 0))
-      stage.world.run(150)
-    }
+    stage.linger(1_500)
     #expect(hasSubscribed(0, since: mark, stage))
   }
 

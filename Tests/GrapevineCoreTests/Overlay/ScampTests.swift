@@ -132,7 +132,7 @@ struct ScampTests {
     try stage.add()
     stage.letGo(0)
     stage.letGo(1)
-    stage.world.run(1_200)
+    stage.linger(1_200)
     #expect(stage.member.node.outNeighbours == [stage.neighbours[0].endpoint])
     #expect(stage.member.node.neighbourCount == 1)
   }

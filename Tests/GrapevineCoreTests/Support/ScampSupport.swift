@@ -111,4 +111,18 @@ struct ScampStage {
   }
 
   var mark: Int { world.sent.count }
+
+  /// Lets time pass in which every neighbour confirms what it hears and shows that it lives.
+  mutating func linger(_ milliseconds: Int) {
+    for _ in 0..<milliseconds / 50 {
+      let mark = mark
+      world.run(50)
+      for neighbour in neighbours.indices {
+        send(neighbour, .acknowledge(highest: 0, count: 0))
+        for message in heard(neighbour, since: mark) {
+          if case .scamp(let number, _) = message { send(neighbour, .taken(number)) }
+        }
+      }
+    }
+  }
 }

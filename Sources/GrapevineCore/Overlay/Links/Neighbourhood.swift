@@ -122,6 +122,7 @@ struct Neighbourhood: ~Copyable {
     counters.linksDown &+= 1
     let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
     switch loss {
+    case .timedOut where link.isIn && !link.isOut: break  // It is for the other end to find us again.
     case .timedOut: lost.insert(record, notBefore: now, using: &generator)
     case .closedByPeer, .closedHere:
       passive.insert(record, notBefore: now + 2_000_000_000, using: &generator)

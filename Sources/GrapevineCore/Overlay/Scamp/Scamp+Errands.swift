@@ -58,6 +58,8 @@ extension Scamp {
       } else if isLinked, errand.tries < Self.triesLimit {
         let wait = view.links[slot].retryTime << UInt64(min(errand.tries, 4))
         view.errands.repeated(index, dueAt: now + view.jittered(wait))
+        // Perhaps the other end is gone, and its goodbye was lost.
+        if errand.tries > 1 { view.links[slot].suspect(now: now) }
         send(
           errand.message, number: errand.number, on: slot, &view, now: now, counters: &counters,
           into: &effects)

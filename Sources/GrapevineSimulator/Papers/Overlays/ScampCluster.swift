@@ -48,7 +48,11 @@ struct ScampCluster {
   }
 
   /// Has `nodes` nodes join, one after the other, over links of 1 ms.
-  func grow(seed: UInt64, progress: (Double) -> Void) throws -> Simulation {
+  ///
+  /// - Parameter halfway: Called when half of them have joined.
+  func grow(
+    seed: UInt64, progress: (Double) -> Void, halfway: (Simulation) -> Void = { _ in }
+  ) throws -> Simulation {
     var model = NetworkModel()
     (model.delayLow, model.delayHigh) = (.milliseconds(1), .milliseconds(1))
     let simulation = try Simulation(seed: seed, configuration: Self.configuration(rules), model: model)
@@ -56,6 +60,7 @@ struct ScampCluster {
     simulation.start(contacts: [])
     for number in 1..<nodes {
       simulation.run(until: simulation.now + Self.spacing)
+      if number == nodes / 2 { halfway(simulation) }
       simulation.start(contacts: [contacts == .random ? generator.below(number) : 0])
       if number % 1_000 == 0 { progress(Double(number) / Double(nodes)) }
     }
