@@ -106,6 +106,9 @@ extension PaperTables {
           experiment: "scamp-indirect",
           value: "ratio", paper: "1", reach: .within(0.92...1.08)),
         PaperRow(
+          "all through the founder, indirection: mean view / ln n", experiment: "scamp-indirect",
+          value: "perLog", paper: "1", reach: .within(0.92...1.08)),
+        PaperRow(
           "all through the founder, indirection: standard deviation / uniform", experiment: "scamp-indirect",
           value: "sdRatio", paper: "1", reach: .within(0.8...1.2)),
         PaperRow(
@@ -235,6 +238,7 @@ extension PaperSample {
 
   fileprivate mutating func note(_ figures: ViewFigures, beside fresh: ViewFigures) {
     note(figures)
+    values["perLog"] = values["ratio"]
     values["ratio"] = figures.mean / max(fresh.mean, 1)
     values["sdRatio"] = figures.deviation / max(fresh.deviation, 1)
   }
