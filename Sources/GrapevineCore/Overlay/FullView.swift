@@ -122,7 +122,9 @@ struct FullView: OverlayRules {
       view.pendingCount < view.links.count - view.configuration.viewCapacity
     {
       guard let peer = view.passive.pick(now: now, using: &view.generator) else { return }
-      view.greet(peer.endpoint, peer: peer.id, need: .arc, now: now)
+      let slot = view.greet(peer.endpoint, peer: peer.id, need: .arc, now: now)
+      // Greeted already, or no slot: not asked for again in this loop.
+      if slot == nil { view.passive.delay(peer.endpoint, until: now + 1_000_000_000) }
     }
     if view.passive.count > 0 { nextConnect = min(nextConnect, now + view.jittered(handshakeTimeout)) }
   }
