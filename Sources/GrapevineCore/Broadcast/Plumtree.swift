@@ -95,7 +95,8 @@ extension Dissemination {
   @inline(__always)
   mutating func pushTargets(except slot: SlotMask, hops: UInt8, level: DeliveryLevel) -> SlotMask {
     switch strategy {
-    case .plumtree where level == .reliable: tree.eager & targets & ~slot
+    // A tree has no direction, whatever the overlay's links have.
+    case .plumtree where level == .reliable: tree.eager & up & ~slot
     case .rumour where level == .reliable: 0
     // What nobody repairs needs the redundancy that a tree saves.
     case .plumtree, .eager, .rumour: hops < rounds ? chooseTargets(targets & ~slot) : 0
