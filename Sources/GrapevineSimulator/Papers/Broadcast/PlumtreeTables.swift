@@ -9,50 +9,60 @@ enum PlumtreeTables {
     title: "Plumtree: redundancy and depth",
     source: "Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, SRDS 2007, §4",
     setup: """
-      Whole nodes on HyParView as grown above with 20 cycles, with a delay of 1 ms on every link, so that hops are \
-      milliseconds. A first message shapes the tree and is not counted. RMR is copies sent / (n - 1) - 1, with \
-      copies sent again after a loss and copies that were lost counted. 1,000 senders broadcast one message each, \
-      10 ms apart. After the crash one message is sent each second, the first at once.
+      10,000 whole nodes on HyParView as grown above with 10 cycles, with a delay of 1 ms on every link, so that \
+      hops are milliseconds. A first message shapes the tree and is not counted. Then 10 messages half a second \
+      apart; then 10 more while 5 % of all datagrams are lost; then half of the nodes crash at once and 8 more follow, \
+      one a second, the first at once. RMR is copies sent / (n - 1) - 1, with \
+      copies sent again after a loss and copies that were lost counted. 1,000 senders broadcast one message each, 10 ms \
+      apart.
       """,
-    experiments: [one, many, lossy, crashed, flood],
+    experiments: [tree, fewer, many, flood],
     rows: [
       PaperRow(
-        "one sender: RMR", experiment: "plumtree-one", value: "rmr", paper: "about 0 [M]", limit: "0",
+        "one sender: RMR", experiment: "plumtree-tree", value: "one.rmr", paper: "about 0 [M]", limit: "0",
         reach: .atMost(0.01)),
       PaperRow(
-        "one sender: last hop", experiment: "plumtree-one", value: "hop", paper: "flood 8.30 [R]", limit: "7",
+        "one sender: last hop", experiment: "plumtree-tree", value: "one.hop", paper: "flood 8.30 [R]",
+        limit: "7",
         reach: .atMost(9)),
       PaperRow(
-        "one sender: delivered, %", experiment: "plumtree-one", value: "delivered", limit: "100",
+        "one sender: delivered, %", experiment: "plumtree-tree", value: "one.delivered", limit: "100",
         reach: .atLeast(100)),
       PaperRow(
-        "1,000 senders: RMR", experiment: "plumtree-many", value: "rmr", paper: "small [M]", limit: "0",
+        "1,000 senders among 1,000: RMR", experiment: "plumtree-many-1k", value: "many.rmr", limit: "0",
         reach: .atMost(0.1)),
       PaperRow(
-        "1,000 senders: delivered, %", experiment: "plumtree-many", value: "delivered", limit: "100",
-        reach: .atLeast(100)),
-      PaperRow("1,000 senders: last hop", experiment: "plumtree-many", value: "hop", reach: .shown),
+        "1,000 senders among 1,000: delivered, %", experiment: "plumtree-many-1k", value: "many.delivered",
+        limit: "100", reach: .atLeast(100)),
       PaperRow(
-        "5 % loss: RMR", experiment: "plumtree-lossy", value: "rmr", limit: "1 / 0.95 - 1 = 0.053",
+        "1,000 senders: RMR", experiment: "plumtree-many", value: "many.rmr", paper: "small [M]", limit: "0",
+        reach: .atMost(0.1)),
+      PaperRow(
+        "1,000 senders: delivered, %", experiment: "plumtree-many", value: "many.delivered", limit: "100",
+        reach: .atLeast(100)),
+      PaperRow("1,000 senders: last hop", experiment: "plumtree-many", value: "many.hop", reach: .shown),
+      PaperRow(
+        "5 % loss: RMR", experiment: "plumtree-tree", value: "lossy.rmr", limit: "1 / 0.95 - 1 = 0.053",
         reach: .atMost(0.15)),
       PaperRow(
-        "5 % loss: delivered, %", experiment: "plumtree-lossy", value: "delivered", limit: "100",
+        "5 % loss: delivered, %", experiment: "plumtree-tree", value: "lossy.delivered", limit: "100",
         reach: .atLeast(100)),
       PaperRow(
-        "50 % crash: RMR of message 1", experiment: "plumtree-crashed", value: "rmr1",
+        "50 % crash: RMR of message 1", experiment: "plumtree-tree", value: "crashed.rmr1",
         paper: "about the flood's 3 [M]", reach: .shown),
       PaperRow(
-        "50 % crash: RMR of message 5", experiment: "plumtree-crashed", value: "rmr5",
+        "50 % crash: RMR of message 5", experiment: "plumtree-tree", value: "crashed.rmr5",
         paper: "back in less than 10 cycles [M]", limit: "0", reach: .atMost(0.1)),
       PaperRow(
-        "50 % crash: delivered, %", experiment: "plumtree-crashed", value: "delivered", limit: "100",
+        "50 % crash: delivered, %", experiment: "plumtree-tree", value: "crashed.delivered", limit: "100",
         reach: .atLeast(100)),
       PaperRow(
-        "for comparison, flooding: RMR", experiment: "plumtree-flood", value: "rmr",
+        "for comparison, flooding: RMR", experiment: "plumtree-flood", value: "flood.rmr",
         paper: "3 [M], 2.998 [R]",
         reach: .shown),
       PaperRow(
-        "for comparison, flooding: last hop", experiment: "plumtree-flood", value: "hop", paper: "8.30 [R]",
+        "for comparison, flooding: last hop", experiment: "plumtree-flood", value: "flood.hop",
+        paper: "8.30 [R]",
         limit: "7", reach: .shown),
     ],
     plots: [
@@ -60,81 +70,90 @@ enum PlumtreeTables {
         title: "Redundancy per message", xLabel: "message, counted from the first after the tree was shaped",
         yLabel: "RMR, copies per delivery less 1",
         series: [
-          PaperSeries("one sender", .curve(experiment: "plumtree-one", name: "rmr")),
-          PaperSeries("5 % loss", .curve(experiment: "plumtree-lossy", name: "rmr")),
-          PaperSeries("after a 50 % crash", .curve(experiment: "plumtree-crashed", name: "rmr")),
-          PaperSeries("flooding", .curve(experiment: "plumtree-flood", name: "rmr")),
+          PaperSeries("one sender", .curve(experiment: "plumtree-tree", name: "one.rmr")),
+          PaperSeries("5 % loss", .curve(experiment: "plumtree-tree", name: "lossy.rmr")),
+          PaperSeries("after a 50 % crash", .curve(experiment: "plumtree-tree", name: "crashed.rmr")),
+          PaperSeries("flooding", .curve(experiment: "plumtree-flood", name: "flood.rmr")),
         ]),
       PaperPlot(
         title: "Coverage of one message", xLabel: "hops (ms)", yLabel: "members reached, %",
         series: [
-          PaperSeries("Plumtree", .curve(experiment: "plumtree-one", name: "coverage")),
-          PaperSeries("Plumtree, 5 % loss", .curve(experiment: "plumtree-lossy", name: "coverage")),
-          PaperSeries("flooding", .curve(experiment: "plumtree-flood", name: "coverage")),
+          PaperSeries("Plumtree", .curve(experiment: "plumtree-tree", name: "one.coverage")),
+          PaperSeries("Plumtree, 5 % loss", .curve(experiment: "plumtree-tree", name: "lossy.coverage")),
+          PaperSeries("flooding", .curve(experiment: "plumtree-flood", name: "flood.coverage")),
         ]),
     ])
 
-  static let size = 10_000
-
-  static let one = experiment("plumtree-one", "Plumtree, 10,000 nodes, one sender", seeds: 30) { _ in }
-
-  static let lossy = experiment("plumtree-lossy", "Plumtree, 10,000 nodes, 5 % loss", seeds: 30) {
-    $0.loss = 0.05
-  }
-
-  static let flood = experiment("plumtree-flood", "Flooding, 10,000 nodes", seeds: 5) {
-    $0.broadcast = .eager
-  }
-
-  /// One sender, 10 messages half a second apart.
-  private static func experiment(
-    _ id: String, _ title: String, seeds: Int, _ change: @escaping @Sendable (inout Laboratory) -> Void
-  ) -> PaperExperiment {
-    PaperExperiment(id: id, title: title, seeds: seeds) { seed, progress in
-      var laboratory = Laboratory(nodes: size, seed: seed)
-      laboratory.warmUp = 20
-      change(&laboratory)
-      let simulation = try laboratory.grow(progress: { progress(0.7 * $0) })
-      var run = TreeRun(simulation, senders: [Int(seed % UInt64(size))])
-      defer { run.end() }
-      run.shape()
-      run.broadcast(10, apart: 500_000_000, progress: { progress(0.7 + 0.3 * $0) })
-      return run.sample()
-    }
-  }
-
-  static let many = PaperExperiment(
-    id: "plumtree-many", title: "Plumtree, 10,000 nodes, 1,000 senders", seeds: 3, isHeavy: true
+  /// One cluster after the other: quiet, then with loss, then cut in half.
+  static let tree = PaperExperiment(
+    id: "plumtree-tree", title: "Plumtree, 10,000 nodes, one sender", seeds: 30
   ) { seed, progress in
-    var laboratory = Laboratory(nodes: size, seed: seed)
-    laboratory.warmUp = 20
-    laboratory.senders = 1_000
-    let simulation = try laboratory.grow(progress: { progress(0.3 * $0) })
-    var generator = Generator(seed: seed ^ 0x6d61_6e79)
-    let senders = Laboratory.draw(1_000, of: simulation.running, using: &generator)
-    var run = TreeRun(simulation, senders: senders)
-    defer { run.end() }
-    run.shape()
-    run.broadcast(1_000, apart: 10_000_000, progress: { progress(0.3 + 0.7 * $0) })
-    return run.sample()
-  }
-
-  static let crashed = PaperExperiment(
-    id: "plumtree-crashed", title: "Plumtree, half of 10,000 nodes crash", seeds: 30
-  ) { seed, progress in
-    var laboratory = Laboratory(nodes: size, seed: seed)
+    var laboratory = Laboratory(nodes: 10_000, seed: seed)
     laboratory.warmUp = 10
     laboratory.seeds = 5
     laboratory.keepalive = Configuration().keepaliveInterval
-    let simulation = try laboratory.grow(progress: { progress(0.7 * $0) })
+    let simulation = try laboratory.grow(progress: { progress(0.6 * $0) })
     var generator = Generator(seed: seed ^ 0x6861_6c66)
-    var run = TreeRun(simulation, senders: [0])
-    defer { run.end() }
-    run.shape()
+    let sender = generator.below(laboratory.seeds)
+    var sample = PaperSample()
+
+    var quiet = TreeRun(simulation, senders: [sender])
+    quiet.shape()
+    quiet.broadcast(10, apart: 500_000_000, progress: { progress(0.6 + 0.1 * $0) })
+    quiet.report(as: "one", into: &sample)
+
+    simulation.model.loss = 0.05
+    var lossy = TreeRun(simulation, senders: [sender])
+    lossy.broadcast(10, apart: 500_000_000, progress: { progress(0.7 + 0.1 * $0) })
+    lossy.report(as: "lossy", into: &sample)
+
+    simulation.model.loss = 0
     let candidates = Array(laboratory.seeds..<laboratory.nodes)
-    for victim in Laboratory.draw(size / 2, of: candidates, using: &generator) { simulation.crash(victim) }
-    run.broadcast(8, apart: 1_000_000_000, progress: { progress(0.7 + 0.3 * $0) })
-    return run.sample()
+    for victim in Laboratory.draw(laboratory.nodes / 2, of: candidates, using: &generator) {
+      simulation.crash(victim)
+    }
+    var halved = TreeRun(simulation, senders: [sender])
+    halved.broadcast(8, apart: 1_000_000_000, progress: { progress(0.8 + 0.2 * $0) })
+    halved.report(as: "crashed", into: &sample)
+    simulation.observer = nil
+    return sample
+  }
+
+  static let flood = PaperExperiment(id: "plumtree-flood", title: "Flooding, 10,000 nodes", seeds: 5) {
+    seed, progress in
+    var laboratory = Laboratory(nodes: 10_000, seed: seed)
+    laboratory.warmUp = 10
+    laboratory.broadcast = .eager
+    let simulation = try laboratory.grow(progress: { progress(0.8 * $0) })
+    var run = TreeRun(simulation, senders: [0])
+    run.broadcast(10, apart: 500_000_000, progress: { progress(0.8 + 0.2 * $0) })
+    var sample = PaperSample()
+    run.report(as: "flood", into: &sample)
+    simulation.observer = nil
+    return sample
+  }
+
+  static let many = many(nodes: 10_000, id: "plumtree-many", seeds: 1, isHeavy: true)
+  static let fewer = many(nodes: 1_000, id: "plumtree-many-1k", seeds: 30, isHeavy: false)
+
+  private static func many(nodes: Int, id: String, seeds: Int, isHeavy: Bool) -> PaperExperiment {
+    PaperExperiment(id: id, title: "Plumtree, \(nodes) nodes, 1,000 senders", seeds: seeds, isHeavy: isHeavy)
+    {
+      seed, progress in
+      var laboratory = Laboratory(nodes: nodes, seed: seed)
+      laboratory.warmUp = 10
+      laboratory.senders = 1_000
+      let simulation = try laboratory.grow(progress: { progress(0.2 * $0) })
+      var generator = Generator(seed: seed ^ 0x6d61_6e79)
+      let senders = Laboratory.draw(1_000, of: simulation.running, using: &generator)
+      var run = TreeRun(simulation, senders: senders)
+      run.shape()
+      run.broadcast(1_000, apart: 10_000_000, progress: { progress(0.2 + 0.8 * $0) })
+      var sample = PaperSample()
+      run.report(as: "many", into: &sample)
+      simulation.observer = nil
+      return sample
+    }
   }
 }
 
@@ -154,8 +173,6 @@ private struct TreeRun {
     self.senders = senders
     arrivals.attach(to: simulation)
   }
-
-  func end() { simulation.observer = nil }
 
   /// Broadcasts the message that shapes the tree.
   func shape() {
@@ -190,11 +207,11 @@ private struct TreeRun {
     members = others
   }
 
-  func sample() -> PaperSample {
-    var sample = PaperSample()
-    sample.values["rmr"] = total
-    for point in redundancy { sample.values["rmr\(Int(point.x))"] = point.y }
-    sample.curves["rmr"] = redundancy
+  /// Adds what was measured, with names that begin with `name`.
+  func report(as name: String, into sample: inout PaperSample) {
+    sample.values["\(name).rmr"] = total
+    for point in redundancy { sample.values["\(name).rmr\(Int(point.x))"] = point.y }
+    sample.curves["\(name).rmr"] = redundancy
     var reached = 0
     var hops = 0.0
     for (message, start) in sent {
@@ -202,10 +219,9 @@ private struct TreeRun {
       hops += Double((arrivals.last[message] ?? start).since(start)) / 1e6
     }
     let count = Double(max(1, sent.count))
-    sample.values["delivered"] = 100 * Double(reached) / (members * count)
-    sample.values["hop"] = hops / count
-    sample.curves["coverage"] = coverageCurve()
-    return sample
+    sample.values["\(name).delivered"] = 100 * Double(reached) / (members * count)
+    sample.values["\(name).hop"] = hops / count
+    sample.curves["\(name).coverage"] = coverageCurve()
   }
 
   /// The share reached after each hop, of the first message.

@@ -54,7 +54,7 @@ extension HyParViewTables {
     ])
 
   private static func crashExperiment(_ level: Int) -> PaperExperiment {
-    PaperExperiment(id: "crash-\(level)", title: "HyParView, \(level) % of 10,000 nodes crash", seeds: 30) {
+    PaperExperiment(id: "crash-\(level)", title: "HyParView, \(level) % of 10,000 nodes crash", seeds: 10) {
       seed, progress in
       var laboratory = Laboratory(nodes: 10_000, seed: seed)
       laboratory.seeds = 5
