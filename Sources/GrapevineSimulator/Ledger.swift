@@ -80,7 +80,7 @@ final class Ledger {
     _ observation: Simulation.Observation, _ payload: UnsafeRawBufferPointer, in simulation: Simulation
   ) {
     switch observation {
-    case .delivery(let node, let origin, let sequence, let level):
+    case .delivery(let node, let origin, let sequence, let level, _):
       guard sequence != hidden else { return }
       let stream = Stream(origin: origin, level: level)
       guard let number = index[stream]?[sequence], payload.elementsEqual(broadcasts[number].payload) else {

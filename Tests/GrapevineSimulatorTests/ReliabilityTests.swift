@@ -118,7 +118,7 @@ struct HorizonTests {
     var accounts = [Account](repeating: Account(), count: nodes)
     simulation.observer = { observation, _ in
       switch observation {
-      case .delivery(let node, _, let sequence, _): accounts[node].deliveries[sequence, default: 0] += 1
+      case .delivery(let node, _, let sequence, _, _): accounts[node].deliveries[sequence, default: 0] += 1
       case .event(let node, .gap(_, let first, let last, let missing)):
         accounts[node].lost += missing
         if first > last || missing > last - first + 1 { accounts[node].areGapsSane = false }

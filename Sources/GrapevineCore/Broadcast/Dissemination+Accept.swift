@@ -46,7 +46,7 @@ extension Dissemination {
             isFindable: header.level == .reliable, payload: payload)
           effects.deliveries.append(
             origin: header.origin, sequence: sequence, level: header.level, isTagged: header.isTagged,
-            payload: payload)
+            hops: hops, payload: payload)
           windows.insert(sequence, in: &streams[place], at: place)
           streams[place].logged &+= 1
           counters.deliveries &+= 1

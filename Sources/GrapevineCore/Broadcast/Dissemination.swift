@@ -149,7 +149,7 @@ extension Dissemination {
   /// A link came up: its other end is told everything.
   mutating func linkUp(_ slot: Int, peer: UInt64, now: Instant) {
     up |= 1 << SlotMask(slot)
-    tree.linkUp(slot)
+    tree.linkUp(slot, isShaped: hasMessages)
     if strategy == .rumour { rumours.forget(partner: slot) }
     windowEnd = 0
     var state = LinkState()
@@ -176,7 +176,7 @@ extension Dissemination {
   mutating func linkDown(_ slot: Int, now: Instant) {
     up &= ~(1 << SlotMask(slot))
     targets &= up
-    tree.linkDown(slot)
+    loseFromTree(slot)
     if strategy == .rumour { rumours.forget(partner: slot) }
     states[slot] = LinkState()
     for position in 0..<incompleteCount {

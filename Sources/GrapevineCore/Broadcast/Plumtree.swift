@@ -8,7 +8,9 @@
 // An IHAVE is an entry of the digest, which says of a whole stream what its sender holds: batched over the
 // digest delay and over streams, and when one is lost the next makes up for it. Differs: a message that an
 // eager neighbour holds and that did not come was lost on the way, and is asked for without changing the
-// tree; a GRAFT waits until no eager neighbour can supply.
+// tree; a GRAFT waits until no eager neighbour can supply. Where the paper makes every new link eager, one that
+// comes up beside a shaped tree begins lazy, so that a cluster that mends its overlay does not flood; and an end
+// that loses an eager link grafts a lazy one at once, before a message is missing.
 
 /// Which links of a node belong to the tree.
 struct Plumtree {
@@ -18,10 +20,16 @@ struct Plumtree {
   private(set) var owesPrune: SlotMask = 0
   private(set) var owesGraft: SlotMask = 0
 
-  /// A new link: eager, so that the tree takes it in.
-  mutating func linkUp(_ slot: Int) {
+  /// A new link: eager as long as no message has shaped a tree; afterwards lazy where an eager one is, and
+  /// where none is, eager at both ends.
+  mutating func linkUp(_ slot: Int, isShaped: Bool) {
+    let hasOther = eager & ~(1 << SlotMask(slot)) != 0
     linkDown(slot)
-    eager |= 1 << SlotMask(slot)
+    if !isShaped {
+      eager |= 1 << SlotMask(slot)
+    } else if !hasOther {
+      graft(slot)
+    }
   }
 
   mutating func linkDown(_ slot: Int) {
@@ -114,6 +122,20 @@ extension Dissemination {
     }
     tree.onFirst(slot)
   }
+
+  /// A link goes down. One that messages travelled on is replaced by a lazy one.
+  mutating func loseFromTree(_ slot: Int) {
+    let wasEager = tree.isEager(slot)
+    tree.linkDown(slot)
+    let lazy = up & ~tree.eager
+    guard strategy == .plumtree, wasEager, hasMessages, lazy != 0 else { return }
+    var rest = lazy
+    for _ in 0..<generator.below(lazy.nonzeroBitCount) { rest &= rest &- 1 }
+    tree.graft(rest.trailingZeroBitCount)
+  }
+
+  /// Whether any reliable message has been here, which shaped a tree.
+  var hasMessages: Bool { streams.count > 2 || streams[0].floor > 0 }
 
   /// Nothing but duplicates of a reliable stream came on a link.
   mutating func didBringDuplicate(_ slot: Int, _ level: DeliveryLevel, parent: UInt8, now: Instant) {

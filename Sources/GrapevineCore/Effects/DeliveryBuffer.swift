@@ -16,6 +16,8 @@ public struct DeliveryBuffer: ~Copyable {
     public var level: DeliveryLevel
     /// Whether the payload begins with a tag; see `Node.broadcast`.
     public var isTagged: Bool
+    /// The hops it came: 1 from the origin itself, at most 15.
+    public var hops: UInt8
   }
 
   private let storage: FixedTable<UInt8>
@@ -71,12 +73,13 @@ public struct DeliveryBuffer: ~Copyable {
 
   /// Appends a message; call only when `hasRoom(for:)` its payload.
   mutating func append(
-    origin: UInt64, sequence: UInt64, level: DeliveryLevel, isTagged: Bool, payload: UnsafeRawBufferPointer
+    origin: UInt64, sequence: UInt64, level: DeliveryLevel, isTagged: Bool, hops: UInt8,
+    payload: UnsafeRawBufferPointer
   ) {
     precondition(hasRoom(for: payload.count), "no room in the delivery buffer")
     records[count] = Record(
       origin: MemberID(origin), sequence: sequence, offset: UInt32(truncatingIfNeeded: bytesUsed),
-      length: UInt32(truncatingIfNeeded: payload.count), level: level, isTagged: isTagged)
+      length: UInt32(truncatingIfNeeded: payload.count), level: level, isTagged: isTagged, hops: hops)
     if let source = payload.baseAddress {
       UnsafeMutableRawPointer(storage.pointer(at: bytesUsed)).copyMemory(
         from: source, byteCount: payload.count)

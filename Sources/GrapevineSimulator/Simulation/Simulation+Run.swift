@@ -77,7 +77,8 @@ extension Simulation {
       mix(record.origin.value ^ record.sequence)
       observer?(
         .delivery(
-          node: process, origin: record.origin, sequence: record.sequence, level: record.level),
+          node: process, origin: record.origin, sequence: record.sequence, level: record.level,
+          hops: record.hops),
         effects.deliveries.payload(index))
     }
     effects.removeDeliveries()

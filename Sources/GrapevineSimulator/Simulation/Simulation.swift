@@ -10,7 +10,7 @@ public final class Simulation {
   /// What the simulation hands to whoever watches it.
   public enum Observation: Sendable {
     /// A node delivered a message; its payload is in the buffer at the index given to the observer.
-    case delivery(node: Int, origin: MemberID, sequence: UInt64, level: DeliveryLevel)
+    case delivery(node: Int, origin: MemberID, sequence: UInt64, level: DeliveryLevel, hops: UInt8)
     /// A node reported an event.
     case event(node: Int, Event)
   }

@@ -40,12 +40,12 @@ struct WriterTests {
     let atFirst = (buffer.hasRoom(for: 10), buffer.hasRoom(for: 11))
     #expect(atFirst == (true, false))
     Array("abcdef".utf8).withUnsafeBytes {
-      buffer.append(origin: 3, sequence: 4, level: .bestEffort, isTagged: true, payload: $0)
+      buffer.append(origin: 3, sequence: 4, level: .bestEffort, isTagged: true, hops: 1, payload: $0)
     }
     let afterOne = (buffer.hasRoom(for: 4), buffer.hasRoom(for: 5))
     #expect(afterOne == (true, false))
     buffer.append(
-      origin: 3, sequence: 5, level: .reliable, isTagged: false,
+      origin: 3, sequence: 5, level: .reliable, isTagged: false, hops: 1,
       payload: UnsafeRawBufferPointer(start: nil, count: 0))
     let afterTwo = buffer.hasRoom(for: 0)
     #expect(!afterTwo)

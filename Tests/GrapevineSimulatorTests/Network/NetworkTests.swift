@@ -83,7 +83,7 @@ struct NetworkTests {
     let simulation = try cluster(12)
     var heard = [Int](repeating: 0, count: 12)
     simulation.observer = { observation, _ in
-      if case .delivery(let node, _, _, _) = observation { heard[node] += 1 }
+      if case .delivery(let node, _, _, _, _) = observation { heard[node] += 1 }
     }
     simulation.partition { $0 % 2 }
     simulation.at(Self.second(11)) { _ = $0.broadcast([1], from: 0) }

@@ -59,7 +59,7 @@ struct SpecialTests {
     let simulation = try cluster(4)
     var heard: [Instant] = []
     simulation.observer = { [unowned simulation] observation, _ in
-      if case .delivery(2, _, _, _) = observation { heard.append(simulation.now) }
+      if case .delivery(2, _, _, _, _) = observation { heard.append(simulation.now) }
     }
     simulation.pause(2, for: .seconds(3))
     let before = simulation.counters(of: 2)

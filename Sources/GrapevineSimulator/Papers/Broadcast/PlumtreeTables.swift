@@ -214,9 +214,9 @@ private struct TreeRun {
     sample.curves["\(name).rmr"] = redundancy
     var reached = 0
     var hops = 0.0
-    for (message, start) in sent {
+    for (message, _) in sent {
       reached += arrivals.count(message)
-      hops += Double((arrivals.last[message] ?? start).since(start)) / 1e6
+      hops += Double(arrivals.longest[message] ?? 0)
     }
     let count = Double(max(1, sent.count))
     sample.values["\(name).delivered"] = 100 * Double(reached) / (members * count)

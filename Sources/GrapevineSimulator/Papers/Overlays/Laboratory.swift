@@ -38,8 +38,8 @@ struct Laboratory {
     configuration.linkTimeout = keepalive * 5
     configuration.streamCapacity = max(8, senders + 2)
     configuration.sequenceWindow = 64
-    configuration.logBytes = 2 << 10
-    configuration.logMessages = 32
+    configuration.logBytes = senders > 1 ? 16 << 10 : 2 << 10
+    configuration.logMessages = senders > 1 ? 512 : 32
     return configuration
   }
 
@@ -88,7 +88,8 @@ final class Arrivals {
     var sequence: UInt64
   }
   private(set) var counts: [Message: Int] = [:]
-  private(set) var last: [Message: Instant] = [:]
+  /// The most hops that each message came.
+  private(set) var longest: [Message: UInt8] = [:]
   private(set) var total = 0
   /// Times of the deliveries of one message, when asked for.
   private(set) var times: [Instant] = []
@@ -96,10 +97,10 @@ final class Arrivals {
 
   func attach(to simulation: Simulation) {
     simulation.observer = { [self, unowned simulation] observation, _ in
-      guard case .delivery(_, let origin, let sequence, _) = observation else { return }
+      guard case .delivery(_, let origin, let sequence, _, let hops) = observation else { return }
       let message = Message(origin: origin, sequence: sequence)
       counts[message, default: 0] += 1
-      last[message] = simulation.now
+      longest[message] = max(longest[message] ?? 0, hops)
       total += 1
       if timed == message { times.append(simulation.now) }
     }

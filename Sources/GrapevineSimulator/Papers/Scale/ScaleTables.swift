@@ -164,7 +164,7 @@ enum ScaleTables {
     sample.values["delivered"] = 100 * Double(arrivals.total) / Double(count - 1)
     if let message {
       let name = Arrivals.Message(origin: message.origin, sequence: message.sequence)
-      sample.values["hop"] = Double((arrivals.last[name] ?? start).since(start)) / 1e6
+      sample.values["hop"] = Double(arrivals.longest[name] ?? 0)
     }
     measure(simulation, since: clock, memory, into: &sample)
     sample.values["peak"] = ResourceUse.peakResidentBytes / Double(1 << 30)
