@@ -68,7 +68,7 @@ struct HyParViewTests {
     #expect(stage.member.node.neighbourCount == 4)
   }
 
-  @Test("with one neighbour, which it came from, a walk ends wherever it is", arguments: [1, 3, 6] as [UInt8])
+  @Test("with one neighbour a walk ends wherever it is", arguments: [1, 3, 6] as [UInt8])
   func lonely(ttl: UInt8) throws {
     var stage = try Stage()
     try stage.add()
@@ -145,7 +145,7 @@ struct HyParViewTests {
     #expect(try stage.refusal(50, .low) == .full)
   }
 
-  @Test("who comes with high priority in numbers displaces who came so before, and one of the others at most")
+  @Test("high priority in numbers displaces its own kind, and one of the others at most")
   func high() throws {
     var stage = try Stage()
     for _ in 0..<5 {
