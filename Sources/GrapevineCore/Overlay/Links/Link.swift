@@ -221,10 +221,13 @@ extension Link {
     shrink(now: now)
   }
 
+  /// A report counts for as much as it covers: on an idle link most are of the one frame that arrived, and the
+  /// few that tell of losses tell of several frames.
   private mutating func noteLoss(of lost: Int32, among sent: Int32) {
     guard sent > 0 else { return }
     let share = UInt32(min(lost, sent)) * 65_536 / UInt32(sent)
-    lossShare = UInt32(max(0, Int64(lossShare) + (Int64(share) - Int64(lossShare)) / 16))
+    let weight = Int64(min(sent, 8))
+    lossShare = UInt32(max(0, Int64(lossShare) + (Int64(share) - Int64(lossShare)) * weight / 32))
   }
 
   /// Slow start to the threshold, then one frame an acknowledgement: RFC 5681 §3.1 in frames.
