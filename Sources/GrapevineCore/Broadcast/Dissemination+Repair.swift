@@ -129,6 +129,7 @@ extension Dissemination {
     }
     progress[row].high = max(progress[row].high, high)
     progress[row].low = entry.floor - entry.available + 1
+    states[slot].hops = entry.hops
     considerShorterWay(slot, place, floor: entry.floor, hops: entry.hops, now: now)
     let isOwn = place < 2
     if !isOwn, high > streams[place].knownHigh { streams[place].knownHigh = high }
@@ -257,13 +258,8 @@ extension Dissemination {
     var choices = suppliers & tree.eager != 0 && strategy == .plumtree ? suppliers & tree.eager : suppliers
     let last: SlotMask = 1 << SlotMask(streams[place].requestSlot)
     if streams[place].fruitlessRequests > 0, choices & ~last != 0 { choices &= ~last }
-    var skip = generator.below(choices.nonzeroBitCount)
-    while skip > 0 {
-      choices &= choices &- 1
-      skip -= 1
-    }
     let fruitless = UInt64(streams[place].fruitlessRequests)
-    let slot = choices.trailingZeroBitCount
+    let slot = strategy == .plumtree && fruitless == 0 ? nearest(of: choices) : draw(from: choices)
     // Nobody who pushes to us has it: the tree is broken here.
     if strategy == .plumtree, fruitless > 0 || !tree.isEager(slot) { tree.graft(slot) }
     streams[place].requestSlot = UInt8(slot)

@@ -28,6 +28,8 @@ struct LinkState: BitwiseCopyable {
   var repairCount: UInt8 = 0
   /// Whether the next digest asks for one in return.
   var asks = false
+  /// The hops that the other end last announced a message with: how far it is from where messages come from.
+  var hops = GossipHeader.hopsLimit
   /// When the other end was last told not to push, and when it was last asked for something.
   var prunedAt = Instant()
   var askedAt = Instant()
@@ -209,6 +211,13 @@ extension Dissemination {
   @inline(__always)
   mutating func chooseTargets(_ eligible: SlotMask) -> SlotMask {
     eligible.nonzeroBitCount <= fanout ? eligible : drawTargets(eligible)
+  }
+
+  /// A random one of some slots, which must not be none.
+  mutating func draw(from slots: SlotMask) -> Int {
+    var rest = slots
+    for _ in 0..<generator.below(slots.nonzeroBitCount) { rest &= rest &- 1 }
+    return rest.trailingZeroBitCount
   }
 
   private mutating func drawTargets(_ eligible: SlotMask) -> SlotMask {

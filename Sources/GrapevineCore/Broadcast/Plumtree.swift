@@ -129,9 +129,21 @@ extension Dissemination {
     tree.linkDown(slot)
     let lazy = up & ~tree.eager
     guard strategy == .plumtree, wasEager, hasMessages, lazy != 0 else { return }
-    var rest = lazy
-    for _ in 0..<generator.below(lazy.nonzeroBitCount) { rest &= rest &- 1 }
-    tree.graft(rest.trailingZeroBitCount)
+    tree.graft(nearest(of: lazy))
+  }
+
+  /// Of some neighbours, one that announces messages with the fewest hops.
+  mutating func nearest(of slots: SlotMask) -> Int {
+    var best: SlotMask = 0
+    var fewest = UInt8.max
+    var rest = slots
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      if states[slot].hops < fewest { (best, fewest) = (0, states[slot].hops) }
+      if states[slot].hops == fewest { best |= 1 << SlotMask(slot) }
+    }
+    return draw(from: best)
   }
 
   /// Whether any reliable message has been here, which shaped a tree.

@@ -75,6 +75,9 @@ enum LinkNeed: UInt8 {
   case arc = 3
   /// SCAMP: the sender offers itself as contact, to be held by the receiver, whose subscription it has.
   case contact = 4
+  /// HyParView: the sender wants no link here, but one with whomever a random walk ends at: it fears to be cut
+  /// off with the few members it can reach.
+  case rescue = 5
 }
 
 /// CONNECT: here is your cookie; be my neighbour.

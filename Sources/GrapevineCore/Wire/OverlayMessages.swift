@@ -1,6 +1,6 @@
 // What overlays say on a link about members that are not at its ends.
 //
-//   FORWARDJOIN   ttl(1)  record
+//   FORWARDJOIN   ttl(1)  record                                   the ttl's high bit: at the end, NEIGHBOR is urgent
 //   SHUFFLE       hops(1)  ttl(1)  nonce(8)  [record]  records
 //   SHUFFLEREPLY  nonce(8)  sender(8)  records                      in an open frame, to the shuffle's origin
 //
@@ -19,24 +19,32 @@ enum Walk {
   }
 }
 
-/// FORWARDJOIN: somebody has joined.
+/// FORWARDJOIN: somebody has joined, or fears to be cut off.
 struct ForwardJoin: Equatable {
   var ttl: UInt8
   var newcomer: PeerRecord
+  /// Whether the newcomer makes room for whoever the walk ends at.
+  var isRescue: Bool
 
-  init(ttl: UInt8, newcomer: PeerRecord) {
+  private static let rescueBit: UInt8 = 0x80
+
+  init(ttl: UInt8, newcomer: PeerRecord, isRescue: Bool = false) {
     self.ttl = ttl
     self.newcomer = newcomer
+    self.isRescue = isRescue
   }
 
   init(from cursor: inout Cursor) throws(DecodeError) {
-    ttl = try Walk.readHops(from: &cursor)
+    let byte = try cursor.read(UInt8.self)
+    ttl = byte & ~Self.rescueBit
+    isRescue = byte & Self.rescueBit != 0
+    guard ttl <= Walk.hopsLimit else { throw .outOfRange }
     newcomer = try PeerRecord(from: &cursor)
   }
 
   func write(to writer: inout Writer) {
     writer.write(MessageKind.forwardJoin)
-    writer.write(ttl)
+    writer.write(isRescue ? ttl | Self.rescueBit : ttl)
     newcomer.write(to: &writer)
   }
 }

@@ -7,10 +7,30 @@ extension HyParView {
     if wantsNeighbour(view), now >= nextConnect { connectOne(&view, now: now) }
     if now >= nextShuffle { shuffle(&view, now: now, counters: &counters, into: &effects) }
     if now >= nextExplore { explore(&view, now: now) }
+    prepareRescue(&view, now: now)
+    if now >= nextRescue { rescue(&view, now: now) }
+  }
+
+  /// After a disaster, when more members are lost than known, those left can be full of each other and yet
+  /// few: each then asks a contact for a link with whomever a random walk from there ends at.
+  private mutating func prepareRescue(_ view: inout Neighbourhood, now: Instant) {
+    let isDisaster = view.lost.count >= target && view.lost.count > view.passive.count
+    if !isDisaster {
+      (rescues, nextRescue) = (0, .never)
+    } else if nextRescue == .never, rescues < Self.rescueLimit, !view.contacts.isEmpty {
+      nextRescue = now + view.jittered(Self.rescueDelay)
+    }
+  }
+
+  private mutating func rescue(_ view: inout Neighbourhood, now: Instant) {
+    nextRescue = .never
+    rescues += 1
+    guard view.up != 0, let contact = view.freeContact() else { return }
+    view.greet(contact, peer: 0, need: .rescue, now: now)
   }
 
   func nextDeadline(_ view: borrowing Neighbourhood) -> Instant {
-    let deadline = min(nextShuffle, nextExplore)
+    let deadline = min(min(nextShuffle, nextExplore), nextRescue)
     return wantsNeighbour(view) ? min(deadline, nextConnect) : deadline
   }
 

@@ -39,23 +39,24 @@ extension HyParView {
     guard newcomer.id != view.identity, newcomer.endpoint.isUsable else { return }
     let ttl = min(walk.ttl, activeWalk)
     if ttl == 0 || view.neighbourCount <= 1 {
-      adopt(newcomer, view: &view, now: now)
+      adopt(walk, view: &view, now: now)
       return
     }
     if ttl == passiveWalk { view.learn(newcomer, now: now) }
     let isNeighbour = view.slot(of: newcomer.endpoint)
     let excluded: SlotMask = 1 << SlotMask(slot) | (isNeighbour.map { 1 << SlotMask($0) } ?? 0)
     guard let next = view.randomNeighbour(except: excluded) else {
-      adopt(newcomer, view: &view, now: now)
+      adopt(walk, view: &view, now: now)
       return
     }
-    let onward = ForwardJoin(ttl: ttl - 1, newcomer: newcomer)
+    let onward = ForwardJoin(ttl: ttl - 1, newcomer: newcomer, isRescue: walk.isRescue)
     view.send(on: next, now: now, counters: &counters, into: &effects) { onward.write(to: &$1) }
   }
 
   /// Becomes a newcomer's neighbour; a full view gives up another when the newcomer accepts, but not too
   /// often.
-  private mutating func adopt(_ newcomer: PeerRecord, view: inout Neighbourhood, now: Instant) {
+  private mutating func adopt(_ walk: ForwardJoin, view: inout Neighbourhood, now: Instant) {
+    let newcomer = walk.newcomer
     if view.neighbourCount + view.pendingCount >= capacity {
       guard now >= nextDisplacement else {
         view.learn(newcomer, now: now)
@@ -63,7 +64,7 @@ extension HyParView {
       }
       nextDisplacement = now + Self.displacementPause
     }
-    view.greet(newcomer.endpoint, peer: newcomer.id, need: .low, now: now)
+    view.greet(newcomer.endpoint, peer: newcomer.id, need: walk.isRescue ? .high : .low, now: now)
   }
 
   /// Sends a sample of both views on a walk (DSN 2007 §4.4).

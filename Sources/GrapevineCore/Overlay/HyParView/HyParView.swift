@@ -31,12 +31,26 @@ struct HyParView: OverlayRules {
   var nextShuffle = Instant.never
   var nextExplore = Instant.never
   var contactBackoff: Nanoseconds
+  /// When a contact is asked for a walk, because most of whom we knew is gone; how often that was done since.
+  var nextRescue = Instant.never
+  var rescues = 0
+  /// When this node sends the next walk on its way for somebody else.
+  var nextWalk = Instant()
   /// The nonce of our shuffle under way; 0 when there is none.
   var shuffleNonce: UInt64 = 0
 
   /// The time between two neighbours given up for others: who comes with many addresses displaces few.
   /// Others are told of members with room. Chosen here.
   static var displacementPause: Nanoseconds { 250_000_000 }
+
+  /// The time between two walks for those who fear to be cut off. Chosen here: 200 a second.
+  static var walkPause: Nanoseconds { 5_000_000 }
+
+  /// The time until such a walk is asked for, and between two. Chosen here: a dead link is found in less.
+  static var rescueDelay: Nanoseconds { 2_000_000_000 }
+
+  /// Walks asked for after one disaster. Chosen here: each leads out of the few with a good chance.
+  static var rescueLimit: Int { 3 }
 
   /// The time between two handshakes begun to fill the view. Chosen here: a few round trips of a local
   /// network, so that an answer can make the next one needless.
@@ -63,6 +77,7 @@ struct HyParView: OverlayRules {
     nextConnect = now
     nextShuffle = now + view.jittered(shuffleInterval / 4)
     nextExplore = now + view.jittered(exploreInterval)
+    (rescues, nextRescue) = (0, .never)
   }
 
   /// JOIN or NEIGHBOR.
@@ -70,6 +85,11 @@ struct HyParView: OverlayRules {
     _ connect: Connect, from source: Endpoint, _ view: inout Neighbourhood, now: Instant,
     counters: inout Counters, into effects: inout Effects
   ) {
+    if connect.need == .rescue {
+      sendWalk(for: connect, at: source, &view, now: now, counters: &counters, into: &effects)
+      view.refuse(connect, .full, to: source, counters: &counters, into: &effects)
+      return
+    }
     if view.neighbourCount >= capacity {
       guard connect.need != .low, let victim = displaceable(view, now: now) else {
         let reason: RefusalReason = view.checkNeighbours(now: now) ? .checking : .full
@@ -82,6 +102,18 @@ struct HyParView: OverlayRules {
     guard let slot, connect.need == .join else { return }
     let newcomer = PeerRecord(id: connect.sender, endpoint: source)
     announce(newcomer, except: slot, view: &view, now: now, counters: &counters, into: &effects)
+  }
+
+  /// Sends one walk for a member that fears to be cut off.
+  private mutating func sendWalk(
+    for connect: Connect, at source: Endpoint, _ view: inout Neighbourhood, now: Instant,
+    counters: inout Counters, into effects: inout Effects
+  ) {
+    guard now >= nextWalk, let slot = view.randomNeighbour() else { return }
+    nextWalk = now + Self.walkPause
+    let walk = ForwardJoin(
+      ttl: activeWalk, newcomer: PeerRecord(id: connect.sender, endpoint: source), isRescue: true)
+    view.send(on: slot, now: now, counters: &counters, into: &effects) { walk.write(to: &$1) }
   }
 
   /// The neighbour to give up for another: the youngest; one that is no newcomer itself only so often.

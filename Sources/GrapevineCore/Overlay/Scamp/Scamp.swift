@@ -104,7 +104,7 @@ struct Scamp: OverlayRules {
     switch need {
     case .join, .arc: true
     case .contact: now < adoptableUntil
-    case .low, .high: false
+    case .low, .high, .rescue: false
     }
   }
 
@@ -117,7 +117,7 @@ struct Scamp: OverlayRules {
       subscribe(at: slot, as: .newcomer, &view, now: now, counters: &counters, into: &effects)
     case .arc:
       break  // The CONNECT said so.
-    case .join, .contact, .low, .high:
+    case .join, .contact, .low, .high, .rescue:
       // The other end does not know from the handshake that it is held.
       if view.links[slot].isOut {
         tell(.arc(isHeld: true), on: slot, &view, now: now, counters: &counters, into: &effects)
