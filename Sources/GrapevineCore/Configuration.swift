@@ -179,6 +179,11 @@ public struct Configuration: Sendable, Equatable {
   /// Default: 2 s, chosen here: several repair round trips.
   public var leaveTimeout = Duration.seconds(2)
 
+  /// Rules that are left out, to show that the simulator would notice.
+  ///
+  /// Default: none, chosen here: every rule has its reason.
+  package var ablations: Ablations = []
+
   /// Creates the default configuration.
   public init() {}
 }

@@ -261,7 +261,9 @@ extension Dissemination {
     let fruitless = UInt64(streams[place].fruitlessRequests)
     let slot = strategy == .plumtree && fruitless == 0 ? nearest(of: choices) : draw(from: choices)
     // Nobody who pushes to us has it: the tree is broken here.
-    if strategy == .plumtree, fruitless > 0 || !tree.isEager(slot) { tree.graft(slot) }
+    if strategy == .plumtree, fruitless > 0 || !tree.isEager(slot), !ablations.contains(.grafts) {
+      tree.graft(slot)
+    }
     streams[place].requestSlot = UInt8(slot)
     streams[place].fruitlessRequests = min(streams[place].fruitlessRequests + 1, Self.fruitlessLimit)
     streams[place].requestAt = now + min(repairTimeout << fruitless, max(repairTimeout, 1_000_000_000))

@@ -69,6 +69,7 @@ struct Dissemination: ~Copyable {
   let strategy: Strategy
   let graftTimeout: Nanoseconds
   let optimisationThreshold: UInt8
+  let ablations: Ablations
   let repairsPerLink: Int
 
   var streams: StreamTable
@@ -122,6 +123,7 @@ struct Dissemination: ~Copyable {
     cycle = configuration.rumourRules?.cycle.asNanoseconds ?? 0
     graftTimeout = configuration.graftTimeout.asNanoseconds
     optimisationThreshold = UInt8(configuration.optimisationThreshold)
+    ablations = configuration.ablations
     generator = Generator(seed: seed)
     // A seed beside the generator, which draws the same with and without rumours.
     rumours = RumourMongering(configuration, seed: seed ^ 0x7275_6d6f_7572)

@@ -151,7 +151,7 @@ extension Dissemination {
 
   /// Nothing but duplicates of a reliable stream came on a link.
   mutating func didBringDuplicate(_ slot: Int, _ level: DeliveryLevel, parent: UInt8, now: Instant) {
-    guard strategy == .plumtree, level == .reliable, Int(parent) != slot,
+    guard strategy == .plumtree, level == .reliable, Int(parent) != slot, !ablations.contains(.prunes),
       now >= states[slot].askedAt + Self.requestSettles,
       now >= states[slot].prunedAt + Self.pruneSettles,
       parent == MessageLog.ownSource || tree.isEager(Int(parent))

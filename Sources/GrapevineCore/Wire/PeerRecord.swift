@@ -33,6 +33,9 @@ struct PeerRecord: BitwiseCopyable, Equatable {
     guard id != 0 else { throw .outOfRange }
   }
 
+  /// The number of bytes that `write` writes.
+  var length: Int { endpoint.ipv4 == nil ? Self.lengthLimit : Self.lengthLimit - 12 }
+
   func write(to writer: inout Writer) {
     writer.write(id)
     if let ipv4 = endpoint.ipv4 {

@@ -89,6 +89,7 @@ extension HyParView {
     counters: inout Counters, into effects: inout Effects
   ) throws(DecodeError) {
     let sender = PeerRecord(id: view.links[slot].peer, endpoint: view.links[slot].endpoint)
+    let start = cursor.offset - 1
     let shuffle = try Shuffle(sender: sender, from: &cursor)
     var ahead = cursor
     let count = try ahead.read(UInt8.self)
@@ -97,7 +98,10 @@ extension HyParView {
     let ttl = min(shuffle.ttl, activeWalk)
     let next = ttl > 0 ? view.randomNeighbour(except: 1 << SlotMask(slot)) : nil
     guard let next else {
-      answer(shuffle, count: Int(count), view: &view, counters: &counters, into: &effects)
+      // Who is at the other end of a link has proven its address.
+      let limit = shuffle.hops == 0 ? Int.max : ahead.offset - start
+      answer(
+        shuffle, count: Int(count), limit: limit, view: &view, counters: &counters, into: &effects)
       view.learn(shuffle.origin, now: now)
       try view.readSample(from: &cursor, now: now)
       nextConnect = min(nextConnect, now + Self.connectPause)
@@ -113,15 +117,19 @@ extension HyParView {
     }
   }
 
-  /// Tells a shuffle's origin as many members as it told: the answer is no longer than what asked for it,
-  /// because nobody has proven that the origin is where the shuffle says.
+  /// Tells a shuffle's origin as many members as it told.
+  ///
+  /// - Parameter limit: The length of the shuffle in bytes: the answer is no longer than what asked for it, unless
+  ///   somebody has proven that the origin is where the shuffle says.
   private func answer(
-    _ shuffle: Shuffle, count: Int, view: inout Neighbourhood, counters: inout Counters,
+    _ shuffle: Shuffle, count: Int, limit: Int, view: inout Neighbourhood, counters: inout Counters,
     into effects: inout Effects
   ) {
     guard shuffle.origin.endpoint.isUsable, shuffle.origin.id != view.identity, effects.datagrams.hasRoom
     else { return }
-    var writer = Writer(effects.datagrams.nextDatagram())
+    let datagram = effects.datagrams.nextDatagram()
+    var writer = Writer(
+      UnsafeMutableRawBufferPointer(start: datagram.baseAddress, count: min(limit, datagram.count)))
     Frame.begin(Frame.open, in: &writer)
     ShuffleReply(nonce: shuffle.nonce, sender: view.identity).write(to: &writer)
     view.writeSample(neighbours: 0, limit: count, excluding: shuffle.origin.endpoint, to: &writer)

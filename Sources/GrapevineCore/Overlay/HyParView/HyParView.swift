@@ -22,6 +22,7 @@ struct HyParView: OverlayRules {
   let handshakeTimeout: Nanoseconds
   let shuffleInterval: Nanoseconds
   let exploreInterval: Nanoseconds
+  let ablations: Ablations
 
   /// Whether a link has ever come up since the node opened: before that, CONNECT is a JOIN.
   var hasJoined = false
@@ -66,6 +67,7 @@ struct HyParView: OverlayRules {
     handshakeTimeout = configuration.handshakeTimeout.asNanoseconds
     shuffleInterval = configuration.shuffleInterval.asNanoseconds
     exploreInterval = configuration.exploreInterval.asNanoseconds
+    ablations = configuration.ablations
     contactBackoff = handshakeTimeout
   }
 
@@ -99,7 +101,7 @@ struct HyParView: OverlayRules {
       view.close(victim, now: now, counters: &counters, into: &effects)
     }
     let slot = view.establish(connect, from: source, now: now, counters: &counters, into: &effects)
-    guard let slot, connect.need == .join else { return }
+    guard let slot, connect.need == .join, !ablations.contains(.walks) else { return }
     let newcomer = PeerRecord(id: connect.sender, endpoint: source)
     announce(newcomer, except: slot, view: &view, now: now, counters: &counters, into: &effects)
   }

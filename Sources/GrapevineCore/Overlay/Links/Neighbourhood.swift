@@ -221,16 +221,18 @@ extension Neighbourhood {
     for step in 0..<links.count where Int(written) < neighbours {
       let link = links[(first + step) % links.count]
       guard link.phase == .up, link.endpoint != excluded else { continue }
-      guard writer.remaining >= PeerRecord.lengthLimit else { break }
-      PeerRecord(id: link.peer, endpoint: link.endpoint).write(to: &writer)
+      let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
+      guard writer.remaining >= record.length else { break }
+      record.write(to: &writer)
       written += 1
     }
     let others = generator.below(passive.count)
     for step in 0..<passive.count where Int(written) < limit {
       let peer = passive[(others + step) % passive.count]
       guard peer.endpoint != excluded, peer.id != 0 else { continue }
-      guard writer.remaining >= PeerRecord.lengthLimit else { break }
-      PeerRecord(id: peer.id, endpoint: peer.endpoint).write(to: &writer)
+      let record = PeerRecord(id: peer.id, endpoint: peer.endpoint)
+      guard writer.remaining >= record.length else { break }
+      record.write(to: &writer)
       written += 1
     }
     writer.overwrite(at: countAt, with: written)

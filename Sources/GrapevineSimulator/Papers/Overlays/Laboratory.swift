@@ -23,6 +23,8 @@ struct Laboratory {
   /// The loss once the cluster is grown.
   var loss = 0.0
   var broadcast = BroadcastStrategy.plumtree
+  /// Rules that are left out.
+  var ablations: Ablations = []
 
   init(nodes: Int, seed: UInt64) {
     self.nodes = nodes
@@ -33,6 +35,7 @@ struct Laboratory {
   var configuration: Configuration {
     var configuration = Configuration()
     configuration.broadcast = broadcast
+    configuration.ablations = ablations
     configuration.shuffleInterval = cycle
     configuration.keepaliveInterval = keepalive
     configuration.linkTimeout = keepalive * 5
