@@ -19,10 +19,10 @@ struct PlumtreeStateTests {
   func fresh() {
     var tree = Plumtree()
     #expect(!tree.isEager(3))
-    tree.linkUp(3)
+    tree.linkUp(3, isShaped: false)
     #expect(tree.isEager(3) && !tree.isEager(2) && !tree.isEager(64) && !tree.isEager(255))
     tree.prune(3)
-    tree.linkUp(3)
+    tree.linkUp(3, isShaped: false)
     #expect(tree.isEager(3) && !tree.owes(3))
     tree.linkDown(3)
     #expect(!tree.isEager(3) && tree.eager == 0)
@@ -31,8 +31,8 @@ struct PlumtreeStateTests {
   @Test("a prune makes lazy and is told once; a graft makes eager and is told once")
   func telling() {
     var tree = Plumtree()
-    tree.linkUp(0)
-    tree.linkUp(63)
+    tree.linkUp(0, isShaped: false)
+    tree.linkUp(63, isShaped: false)
     tree.prune(63)
     #expect(!tree.isEager(63) && tree.owes(63) && !tree.owes(0))
     #expect(written(&tree, 0) == [])
@@ -47,7 +47,7 @@ struct PlumtreeStateTests {
   @Test("the last word counts: of a prune and a graft before anything was told, one is told")
   func lastWord() {
     var tree = Plumtree()
-    tree.linkUp(1)
+    tree.linkUp(1, isShaped: false)
     tree.prune(1)
     tree.graft(1)
     #expect(written(&tree, 1) == [MessageKind.graft])
@@ -59,7 +59,7 @@ struct PlumtreeStateTests {
   @Test("what the other end says is not said back, and ends what would contradict it")
   func told() {
     var tree = Plumtree()
-    tree.linkUp(1)
+    tree.linkUp(1, isShaped: false)
     tree.onPrune(1)
     #expect(!tree.isEager(1) && !tree.owes(1))
     tree.onGraft(1)
@@ -75,7 +75,7 @@ struct PlumtreeStateTests {
   @Test("without room nothing is told, and it is owed still")
   func noRoom() {
     var tree = Plumtree()
-    tree.linkUp(1)
+    tree.linkUp(1, isShaped: false)
     tree.prune(1)
     #expect(written(&tree, 1, room: 0) == [] && tree.owes(1))
     #expect(written(&tree, 1, room: 1) == [MessageKind.prune])

@@ -7,24 +7,13 @@ extension HyParView {
     if wantsNeighbour(view), now >= nextConnect { connectOne(&view, now: now) }
     if now >= nextShuffle { shuffle(&view, now: now, counters: &counters, into: &effects) }
     if now >= nextExplore { explore(&view, now: now) }
-    prepareRescue(&view, now: now)
     if now >= nextRescue { rescue(&view, now: now) }
   }
 
-  /// After a disaster, when more members are lost than known, those left can be full of each other and yet
-  /// few: each then asks a contact for a link with whomever a random walk from there ends at.
-  private mutating func prepareRescue(_ view: inout Neighbourhood, now: Instant) {
-    let isDisaster = view.lost.count >= target && view.lost.count > view.passive.count
-    if !isDisaster {
-      (rescues, nextRescue) = (0, .never)
-    } else if nextRescue == .never, rescues < Self.rescueLimit, !view.contacts.isEmpty {
-      nextRescue = now + view.jittered(Self.rescueDelay)
-    }
-  }
-
+  /// Asks a contact for a link with whomever a random walk from there ends at.
   private mutating func rescue(_ view: inout Neighbourhood, now: Instant) {
-    nextRescue = .never
     rescues += 1
+    nextRescue = rescues < Self.rescueLimit ? now + view.jittered(Self.rescueDelay) : .never
     guard view.up != 0, let contact = view.freeContact() else { return }
     view.greet(contact, peer: 0, need: .rescue, now: now)
   }
@@ -49,8 +38,10 @@ extension HyParView {
   private mutating func connectOne(_ view: inout Neighbourhood, now: Instant) {
     let need: LinkNeed = view.up != 0 ? .low : hasJoined ? .high : .join
     nextConnect = now + view.jittered(Self.connectPause)
-    // Without a neighbour, a contact has its turn as often as remembered addresses, which may all be dead.
-    if view.up == 0, view.generator.chance(0.5), now >= nextContact, let contact = view.freeContact() {
+    // With few neighbours, a contact has its turn as often as remembered addresses, which may all be dead.
+    if view.neighbourCount * 2 < target, view.generator.chance(0.5), now >= nextContact,
+      let contact = view.freeContact()
+    {
       nextContact = now + view.jittered(contactBackoff)
       contactBackoff = min(contactBackoff * 2, 5_000_000_000)
       view.greet(contact, peer: 0, need: need, now: now)

@@ -157,6 +157,11 @@ struct HyParView: OverlayRules {
 
   mutating func linkLost(_ view: inout Neighbourhood, now: Instant) {
     nextConnect = min(nextConnect, now + Self.connectPause)
+    // Most neighbours gone: perhaps most of the cluster is. Those left can be full of each other and yet few.
+    guard view.neighbourCount * 2 < target, view.lost.count > 0, nextRescue == .never, !view.contacts.isEmpty
+    else { return }
+    rescues = 0
+    nextRescue = now + view.jittered(Self.rescueDelay)
   }
 
   mutating func shut(
