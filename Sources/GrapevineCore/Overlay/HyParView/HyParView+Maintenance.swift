@@ -25,7 +25,7 @@ extension HyParView {
 
   /// Whether another candidate is to be asked: several at once as long as several places are free.
   private func wantsNeighbour(_ view: borrowing Neighbourhood) -> Bool {
-    guard view.neighbourCount + view.pendingCount < target,
+    guard view.neighbourCount + view.pendingCount - view.adoptedCount < target,
       view.pendingCount < view.links.count - capacity, !(hasJoined && ablations.contains(.replacement))
     else { return false }
     return view.passive.count > 0 || view.lost.count > 0 && view.up == 0

@@ -64,7 +64,13 @@ extension HyParView {
       }
       nextDisplacement = now + Self.displacementPause
     }
-    view.greet(newcomer.endpoint, peer: newcomer.id, need: walk.isRescue ? .high : .low, now: now)
+    // Walks can come in any number; they do not take the slots that lost neighbours are replaced with.
+    guard view.adoptedCount < Self.adoptedLimit else {
+      view.learn(newcomer, now: now)
+      return
+    }
+    let slot = view.greet(newcomer.endpoint, peer: newcomer.id, need: walk.isRescue ? .high : .low, now: now)
+    if let slot { view.links[slot].isAdopted = true }
   }
 
   /// Sends a sample of both views on a walk (DSN 2007 §4.4).

@@ -53,6 +53,9 @@ struct HyParView: OverlayRules {
   /// Walks asked for after one disaster. Chosen here: each leads out of the few with a good chance.
   static var rescueLimit: Int { 3 }
 
+  /// Handshakes under way with newcomers whose walks ended here. Chosen here: half of the slots beside the view.
+  static var adoptedLimit: Int { 2 }
+
   /// The time between two handshakes begun to fill the view. Chosen here: a few round trips of a local
   /// network, so that an answer can make the next one needless.
   static var connectPause: Nanoseconds { 5_000_000 }

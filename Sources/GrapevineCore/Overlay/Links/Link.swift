@@ -23,6 +23,8 @@ struct Link: BitwiseCopyable {
   var need = LinkNeed.low
   /// Whether the endpoint is one of the configured contacts.
   var isContact = false
+  /// Whether this handshake of ours was begun because a walk ended here.
+  var isAdopted = false
   var attempts: UInt8 = 0
   /// Whether frames that call for an acknowledgement are under way.
   var isWaiting = false

@@ -140,6 +140,17 @@ extension Neighbourhood {
   /// The number of handshakes of our own under way.
   var pendingCount: Int { links.occupied.nonzeroBitCount - neighbourCount }
 
+  /// The number of these that a walk gave rise to.
+  var adoptedCount: Int {
+    var count = 0
+    var rest = links.occupied & ~up
+    while rest != 0 {
+      if links[rest.trailingZeroBitCount].isAdopted { count += 1 }
+      rest &= rest &- 1
+    }
+    return count
+  }
+
   /// The slot of the link or handshake with `endpoint`.
   @inline(__always)
   func slot(of endpoint: Endpoint) -> Int? { links.slot(of: endpoint) }
