@@ -17,6 +17,7 @@ extension Node {
     while rest != 0 {
       let slot = rest.trailingZeroBitCount
       rest &= rest &- 1
+      var inVain = 0
       while view.links[slot].phase == .up {
         let agenda = agenda(slot, now: now)
         guard !agenda.isEmpty else { break }
@@ -24,10 +25,16 @@ extension Node {
         let hasWritten = writeFrame(slot, agenda, now: now, into: &effects)
         // A frame without a word may have looked up in vain what was asked for: the rest of it may be there.
         guard hasWritten || agenda.payload && dissemination.states[slot].repairCount > 0 else { break }
+        inVain = hasWritten ? 0 : inVain + 1
+        if inVain == Self.lookupsInVain { dissemination.forgetRepairs(slot) }
       }
     }
     return false
   }
+
+  /// Frames that may be begun in vain for one link in a row; what was asked for beyond that has to be asked for
+  /// again. Chosen here.
+  private static var lookupsInVain: Int { 4 }
 
   /// What is due on a link.
   private struct Agenda {

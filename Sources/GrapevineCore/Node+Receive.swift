@@ -48,6 +48,7 @@ extension Node {
       _ = try cursor.readBytes(UInt64(Frame.openHeader))
       let number = try cursor.read(UInt16.self)
       view.links[slot].didReceive(number: number, now: now)
+      dissemination.states[slot].patience = view.links[slot].retryTime
       while cursor.remaining > 0, view.links[slot].phase == .up {
         if try onMessage(slot, from: &cursor, now: now, into: &effects) { elicits = true }
       }
@@ -94,7 +95,9 @@ extension Node {
       try dissemination.onRequest(from: slot, cursor: &cursor, now: now)
       return true
     case MessageKind.probe:
-      view.links[slot].owe(delay: 0, now: now)
+      // Once, however many of them a frame holds.
+      view.links[slot].framesOwed = max(1, view.links[slot].framesOwed)
+      view.links[slot].acknowledgeAt = now
     case MessageKind.prune:
       dissemination.tree.onPrune(slot)
     case MessageKind.graft:

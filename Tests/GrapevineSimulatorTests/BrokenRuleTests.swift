@@ -114,22 +114,23 @@ struct BrokenRuleTests {
     #expect(spreads.allSatisfy { $0.soon > 0.98 && $0.late > 0.98 }, "\(spreads)")
   }
 
-  @Test(
-    "a tree that is never grafted: where no new link mends it, messages come late, by repair only",
-    arguments: 1...3 as ClosedRange<UInt64>)
-  func grafts(seed: UInt64) async throws {
+  @Test("a tree that is never grafted: where no new link mends it, messages come late, by repair only")
+  func grafts() async throws {
     let spreads = try await aside {
       try [Ablations.replacement, [.replacement, .grafts]].map { ablations in
-        let simulation = try Self.laboratory(ablations, seed: seed, warmUp: 1).grow { _ in }
-        _ = Self.spread(2, over: simulation)
-        Self.crash(60, of: simulation, seed: seed)
-        simulation.run(until: simulation.now + 3_000_000_000)
-        _ = Self.spread(2, over: simulation)
-        return Self.spread(3, over: simulation)
+        try (1...3 as ClosedRange<UInt64>).map { seed in
+          let simulation = try Self.laboratory(ablations, seed: seed, warmUp: 1).grow { _ in }
+          _ = Self.spread(2, over: simulation)
+          Self.crash(60, of: simulation, seed: seed)
+          simulation.run(until: simulation.now + 3_000_000_000)
+          _ = Self.spread(2, over: simulation)
+          return Self.spread(3, over: simulation)
+        }
       }
     }
-    #expect(spreads[0].soon > 0.99, "\(spreads[0])")
-    #expect(spreads[1].soon < 0.97 && spreads[1].late == 1, "\(spreads[1])")
+    let soon = spreads.map { $0.map(\.soon).reduce(0, +) / 3 }
+    #expect(soon[0] > 0.9, "\(spreads[0])")
+    #expect(soon[1] < 0.87 && spreads[1].allSatisfy { $0.late == 1 }, "\(spreads[1])")
   }
 
   @Test("a crash in a cluster with every rule: the tree mends itself, at little cost")

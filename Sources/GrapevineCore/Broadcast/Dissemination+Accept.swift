@@ -11,13 +11,10 @@ extension Dissemination {
     guard header.origin != identity,
       let place = place(header.origin, header.level, now: now, counters: &counters)
     else {
-      counters.duplicates &+= header.count
-      counters.copiesReceived &+= header.count
       if header.origin == identity {
         didBringDuplicate(slot, header.level, parent: MessageLog.ownSource, now: now)
-        if strategy == .rumour { didHearOwn(header, from: slot) }
       }
-      return try skipPayloads(header.count, cursor: &cursor)
+      return try skipPayloads(header, from: slot, cursor: &cursor, counters: &counters)
     }
     let highest = header.first &+ header.count &- 1
     let bit: SlotMask = 1 << SlotMask(slot)
@@ -91,8 +88,18 @@ extension Dissemination {
     }
   }
 
-  private func skipPayloads(_ count: UInt64, cursor: inout Cursor) throws(DecodeError) {
-    for _ in 0..<count { _ = try cursor.readBytes(try cursor.readVariable()) }
+  /// Passes over payloads that are not taken, and counts those that are there.
+  private mutating func skipPayloads(
+    _ header: GossipHeader, from slot: Int, cursor: inout Cursor, counters: inout Counters
+  ) throws(DecodeError) {
+    for step in 0..<header.count {
+      _ = try cursor.readBytes(try cursor.readVariable())
+      counters.duplicates &+= 1
+      counters.copiesReceived &+= 1
+      if strategy == .rumour, header.origin == identity {
+        didHearOwn(header, header.first &+ step, from: slot)
+      }
+    }
   }
 
   /// Puts the stream on the list of those with something missing.

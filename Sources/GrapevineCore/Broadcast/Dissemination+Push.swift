@@ -113,6 +113,9 @@ extension Dissemination {
     return written
   }
 
+  /// Forgets what a neighbour asked for.
+  func forgetRepairs(_ slot: Int) { states[slot].repairCount = 0 }
+
   /// Whether an entry will be pushed on a link anyway.
   private func isPending(_ index: UInt64, on slot: Int) -> Bool {
     index >= states[slot].cursor && log[index].targets & 1 << SlotMask(slot) != 0

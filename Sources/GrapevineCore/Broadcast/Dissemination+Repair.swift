@@ -238,7 +238,8 @@ extension Dissemination {
     if supply.holders != 0 || hasHope {
       streams[place].unsuppliedSince = Instant()
       if waitsForTree(place, holders: supply.holders | supply.hopefuls, now: now) {
-        streams[place].requestAt = streams[place].missingSince + graftTimeout
+        streams[place].requestAt =
+          streams[place].missingSince + treePatience(supply.holders | supply.hopefuls)
         return
       }
       return ask(supply.holders != 0 ? supply.holders : supply.hopefuls, place, now: now)
@@ -255,18 +256,26 @@ extension Dissemination {
 
   /// Has a request written to one of `suppliers`; another than the last time when that was fruitless.
   private mutating func ask(_ suppliers: SlotMask, _ place: Int, now: Instant) {
-    var choices = suppliers & tree.eager != 0 && strategy == .plumtree ? suppliers & tree.eager : suppliers
-    let last: SlotMask = 1 << SlotMask(streams[place].requestSlot)
-    if streams[place].fruitlessRequests > 0, choices & ~last != 0 { choices &= ~last }
+    var choices = suppliers
+    let last = Int(streams[place].requestSlot)
+    if streams[place].fruitlessRequests > 0 {
+      // Whoever did not answer is not asked twice in a row, and what it announces counts for less.
+      if choices & ~(1 << SlotMask(last)) != 0 { choices &= ~(1 << SlotMask(last)) }
+      states[last].hops = GossipHeader.hopsLimit
+    } else if strategy == .plumtree, choices & tree.eager != 0 {
+      choices &= tree.eager
+    }
     let fruitless = UInt64(streams[place].fruitlessRequests)
     let slot = strategy == .plumtree && fruitless == 0 ? nearest(of: choices) : draw(from: choices)
-    // Nobody who pushes to us has it: the tree is broken here.
-    if strategy == .plumtree, fruitless > 0 || !tree.isEager(slot), !ablations.contains(.grafts) {
+    // Nobody who pushes to us has it: the tree is broken here. Also an eager neighbour that has it and did not
+    // push it may never have heard that it should: our GRAFT may have been lost.
+    if strategy == .plumtree, !ablations.contains(.grafts) {
       tree.graft(slot)
     }
     streams[place].requestSlot = UInt8(slot)
     streams[place].fruitlessRequests = min(streams[place].fruitlessRequests + 1, Self.fruitlessLimit)
-    streams[place].requestAt = now + min(repairTimeout << fruitless, max(repairTimeout, 1_000_000_000))
+    let first = max(repairTimeout, states[slot].patience)
+    streams[place].requestAt = now + min(first << fruitless, max(first, 1_000_000_000))
     streams[place].isRequestDue = true
     states[slot].digestAt = min(states[slot].digestAt, now)
     states[slot].askedAt = now

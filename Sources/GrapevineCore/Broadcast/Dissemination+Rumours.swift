@@ -99,13 +99,10 @@ extension Dissemination {
     scheduleCycle(now: now)
   }
 
-  /// Messages of our own came back.
-  mutating func didHearOwn(_ header: GossipHeader, from slot: Int) {
+  /// A message of our own came back.
+  mutating func didHearOwn(_ header: GossipHeader, _ sequence: UInt64, from slot: Int) {
     guard header.level == .reliable else { return }
-    for step in 0..<header.count {
-      rumours.heard(
-        origin: identity, sequence: header.first &+ step, hops: header.hops, isNew: false, from: slot)
-    }
+    rumours.heard(origin: identity, sequence: sequence, hops: header.hops, isNew: false, from: slot)
   }
 
   /// Takes a neighbour's verdicts or question.

@@ -28,6 +28,8 @@ struct LinkState: BitwiseCopyable {
   var repairCount: UInt8 = 0
   /// Whether the next digest asks for one in return.
   var asks = false
+  /// The link's measured round trip and four deviations, with a floor: `Link.retryTime`.
+  var patience: Nanoseconds = 0
   /// The hops that the other end last announced a message with: how far it is from where messages come from.
   var hops = GossipHeader.hopsLimit
   /// When the other end was last told not to push, and when it was last asked for something.
@@ -153,7 +155,7 @@ extension Dissemination {
   /// A link came up: its other end is told everything.
   mutating func linkUp(_ slot: Int, peer: UInt64, now: Instant) {
     up |= 1 << SlotMask(slot)
-    tree.linkUp(slot, isShaped: hasMessages)
+    tree.linkUp(slot, isShaped: hasMessages, mayGraft: !ablations.contains(.grafts))
     if strategy == .rumour { rumours.forget(partner: slot) }
     windowEnd = 0
     var state = LinkState()

@@ -22,12 +22,12 @@ struct Plumtree {
 
   /// A new link: eager as long as no message has shaped a tree; afterwards lazy where an eager one is, and
   /// where none is, eager at both ends.
-  mutating func linkUp(_ slot: Int, isShaped: Bool) {
+  mutating func linkUp(_ slot: Int, isShaped: Bool, mayGraft: Bool = true) {
     let hasOther = eager & ~(1 << SlotMask(slot)) != 0
     linkDown(slot)
     if !isShaped {
       eager |= 1 << SlotMask(slot)
-    } else if !hasOther {
+    } else if !hasOther, mayGraft {
       graft(slot)
     }
   }
@@ -90,8 +90,20 @@ struct Plumtree {
 // What the dissemination makes of the tree.
 extension Dissemination {
   /// After a PRUNE, copies that were under way may still arrive: for so long they say nothing. Chosen here:
-  /// above most round trips; a measured one replaces it when longer.
-  private static var pruneSettles: Nanoseconds { 100_000_000 }
+  /// above most round trips; the link's own patience replaces it when longer.
+  private func pruneSettles(_ slot: Int) -> Nanoseconds { max(100_000_000, states[slot].patience) }
+
+  /// How long a message that only `holders` announce may take on its way through the tree: ways differ by some
+  /// hops, so one and a half times the patience of the most patient of these where that is longer.
+  func treePatience(_ holders: SlotMask) -> Nanoseconds {
+    var longest = graftTimeout
+    var rest = holders
+    while rest != 0 {
+      longest = max(longest, states[rest.trailingZeroBitCount].patience * 3 / 2)
+      rest &= rest &- 1
+    }
+    return longest
+  }
 
   /// After a request, copies from whoever was asked may be double. Chosen here: as long as requests wait at
   /// most.
@@ -116,7 +128,7 @@ extension Dissemination {
   mutating func didBringFirst(_ slot: Int, _ place: Int, now: Instant) {
     streams[place].parent = UInt8(truncatingIfNeeded: slot)
     guard strategy == .plumtree, streams[place].level == .reliable, !tree.isEager(slot),
-      now >= states[slot].prunedAt + Self.pruneSettles
+      now >= states[slot].prunedAt + pruneSettles(slot)
     else {
       return
     }
@@ -128,7 +140,9 @@ extension Dissemination {
     let wasEager = tree.isEager(slot)
     tree.linkDown(slot)
     let lazy = up & ~tree.eager
-    guard strategy == .plumtree, wasEager, hasMessages, lazy != 0 else { return }
+    guard strategy == .plumtree, wasEager, hasMessages, lazy != 0, !ablations.contains(.grafts) else {
+      return
+    }
     tree.graft(nearest(of: lazy))
   }
 
@@ -153,7 +167,7 @@ extension Dissemination {
   mutating func didBringDuplicate(_ slot: Int, _ level: DeliveryLevel, parent: UInt8, now: Instant) {
     guard strategy == .plumtree, level == .reliable, Int(parent) != slot, !ablations.contains(.prunes),
       now >= states[slot].askedAt + Self.requestSettles,
-      now >= states[slot].prunedAt + Self.pruneSettles,
+      now >= states[slot].prunedAt + pruneSettles(slot),
       parent == MessageLog.ownSource || tree.isEager(Int(parent))
     else { return }
     states[slot].prunedAt = now
@@ -177,6 +191,7 @@ extension Dissemination {
   /// Whether the first missing message of a stream is waited for a while longer, because only lazy
   /// neighbours hold it.
   func waitsForTree(_ place: Int, holders: SlotMask, now: Instant) -> Bool {
-    strategy == .plumtree && holders & tree.eager == 0 && now < streams[place].missingSince + graftTimeout
+    strategy == .plumtree && holders & tree.eager == 0
+      && now < streams[place].missingSince + treePatience(holders)
   }
 }

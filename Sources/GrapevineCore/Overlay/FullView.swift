@@ -113,19 +113,22 @@ struct FullView: OverlayRules {
   /// Greets everybody known, a few at a time; without a neighbour, a contact.
   private mutating func connect(_ view: inout Neighbourhood, now: Instant) {
     nextConnect = .never
-    if view.up == 0, let contact = view.freeContact() {
-      view.greet(contact, peer: 0, need: .join, now: now)
-      contactBackoff = min(contactBackoff * 2, 5_000_000_000)
+    if view.up == 0, !view.contacts.isEmpty {
+      if let contact = view.freeContact() {
+        view.greet(contact, peer: 0, need: .join, now: now)
+        contactBackoff = min(contactBackoff * 2, 5_000_000_000)
+      }
       nextConnect = now + view.jittered(contactBackoff)
     }
     while view.neighbourCount + view.pendingCount < view.configuration.viewCapacity,
       view.pendingCount < view.links.count - view.configuration.viewCapacity
     {
-      guard let peer = view.passive.pick(now: now, using: &view.generator) else { return }
+      guard let peer = view.passive.pick(now: now, using: &view.generator) else { break }
       let slot = view.greet(peer.endpoint, peer: peer.id, need: .arc, now: now)
       // Greeted already, or no slot: not asked for again in this loop.
       if slot == nil { view.passive.delay(peer.endpoint, until: now + 1_000_000_000) }
     }
-    if view.passive.count > 0 { nextConnect = min(nextConnect, now + view.jittered(handshakeTimeout)) }
+    guard view.passive.count > 0 else { return }
+    nextConnect = min(nextConnect, max(view.passive.firstEligible, now + view.jittered(handshakeTimeout)))
   }
 }

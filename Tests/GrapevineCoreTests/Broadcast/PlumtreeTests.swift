@@ -226,7 +226,7 @@ struct PlumtreeStageTests {
     #expect(stage.member.texts == ["1", "2"])
   }
 
-  @Test("an eager neighbour that announces what did not come is asked soon, and nothing is grafted")
+  @Test("an eager neighbour that announces what did not come is asked soon, and told once more to push")
   func askEager() throws {
     var stage = try staged()
     stage.pass(1_200)
@@ -235,7 +235,7 @@ struct PlumtreeStageTests {
     stage.pass(30)
     let requests = stage.heard(0, since: mark).count { if case .request = $0 { true } else { false } }
     #expect(requests == 1)
-    #expect(stage.member.counters.graftsSent == 0)
+    #expect(stage.member.counters.graftsSent == 1, "an earlier GRAFT may have been lost")
   }
 
   @Test("best effort is pushed to lazy neighbours too, and its duplicates prune nobody")
@@ -298,7 +298,8 @@ struct PlumtreeTests {
     for number in UInt64(1)...10 {
       try world.broadcast("\(number)", from: members[0])
       world.run(300)
-      #expect(copies(members) - before == 11 * number)
+      // A trade of neighbours may cost a copy or two on the way.
+      #expect((11 * number...11 * number + 4).contains(copies(members) - before))
     }
     for member in members[1...] { #expect(member.deliveries.count == 11) }
   }
@@ -320,8 +321,8 @@ struct PlumtreeTests {
   func lostPush() throws {
     let (world, members) = try shaped(6, Self.full())
     let child = members[3]
-    let grafts = members.map(\.counters.graftsSent)
     let prunes = members.map(\.counters.prunesSent)
+    let eager = members.map { $0.node.dissemination.tree.eager }
     world.isLost = { $0.destination == child.endpoint && $0.carriesGossip }
     try world.broadcast("lost", from: members[0])
     world.run(20)
@@ -329,7 +330,8 @@ struct PlumtreeTests {
     #expect(world.run(110) { child.texts.last == "lost" })
     #expect(child.counters.requestsSent == 1)
     world.run(2_000)
-    #expect(members.map(\.counters.graftsSent) == grafts && members.map(\.counters.prunesSent) == prunes)
+    #expect(members.map(\.counters.prunesSent) == prunes)
+    #expect(members.map { $0.node.dissemination.tree.eager } == eager)
     #expect(members[1...].allSatisfy { $0.counters.deliveries == 3 })
   }
 

@@ -69,7 +69,10 @@ struct HostileOverlayTests {
     let record = written { Self.stranger.write(to: &$0) }
     let nonce = [UInt8](repeating: 7, count: 8)
     for hops in UInt8(17)...255 {
-      expectDropped([MessageKind.forwardJoin, hops] + record, &stage, "ttl \(hops)")
+      // The high bit of a FORWARDJOIN says what it is for, and is not part of its hops.
+      if hops & 0x7f > 16 {
+        expectDropped([MessageKind.forwardJoin, hops] + record, &stage, "ttl \(hops)")
+      }
       expectDropped([MessageKind.shuffle, 0, hops] + nonce + [0], &stage, "ttl \(hops)")
       expectDropped([MessageKind.shuffle, hops, 0] + nonce + record + [0], &stage, "hops \(hops)")
     }
@@ -193,6 +196,7 @@ struct HostileOverlayTests {
         let target = World.endpoint(200 + count)
         let shuffle = Shuffle(hops: hops, ttl: 0, nonce: 9, origin: PeerRecord(id: 200, endpoint: target))
         let records = (0..<count).map { Stage.stranger(300 + $0) }
+        stage.pass(30)
         let mark = stage.mark
         stage.send(0, .shuffle(shuffle, records))
         let replies = stage.world.sent[mark...].filter { $0.destination == target }
@@ -218,7 +222,8 @@ struct HostileOverlayTests {
     }
     let answers = stage.world.sent[mark...].count { $0.handshake == MessageKind.shuffleReply }
     #expect(answers <= 1_000 && stage.shuffles(since: mark).count <= 1_001)
-    #expect(stage.member.node.knownCount == World.small.passiveCapacity)
+    #expect(answers <= 100, "a bucket for each link, and a pause between answers to the unproven")
+    #expect(stage.member.node.knownCount <= World.small.passiveCapacity)
     #expect(stage.linked == [0, 1, 2, 3, 4] && stage.member.node.view.pendingCount == pending)
     #expect(stage.greetings(since: mark).isEmpty)
   }

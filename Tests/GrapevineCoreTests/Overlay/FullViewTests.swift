@@ -108,7 +108,7 @@ struct FullViewTests {
     #expect(stage.linked == [0, 1, 2, 3])
   }
 
-  @Test("more members than a view holds: nobody holds too many, and messages still reach everybody")
+  @Test("more members than a view holds: nobody holds too many, and nobody asks without end")
   func crowd() throws {
     let world = World()
     for number in 1...12 {

@@ -79,6 +79,6 @@ extension HyParView {
   /// Cliques happen where few know each other; many that trade would only shake the tree that messages
   /// travel on. Chosen here.
   private func tradeChance(_ view: borrowing Neighbourhood) -> Double {
-    view.passive.count < 3 * target ? 1.0 / 6 : 1.0 / 240
+    view.passive.count < 3 * target ? 1.0 / 6 : 1.0 / 2_400
   }
 }

@@ -8,6 +8,10 @@ extension HyParView {
     switch kind {
     case MessageKind.forwardJoin:
       let walk = try ForwardJoin(from: &cursor)
+      guard view.links[slot].payWalk(now: now) else {
+        counters.droppedExcess &+= 1
+        return
+      }
       onForwardJoin(walk, from: slot, view: &view, now: now, counters: &counters, into: &effects)
     case MessageKind.shuffle:
       try onShuffle(from: slot, &cursor, view: &view, now: now, counters: &counters, into: &effects)
@@ -58,11 +62,10 @@ extension HyParView {
   private mutating func adopt(_ walk: ForwardJoin, view: inout Neighbourhood, now: Instant) {
     let newcomer = walk.newcomer
     if view.neighbourCount + view.pendingCount >= capacity {
-      guard now >= nextDisplacement else {
+      guard now >= nextAdoption else {
         view.learn(newcomer, now: now)
         return
       }
-      nextDisplacement = now + Self.displacementPause
     }
     // Walks can come in any number; they do not take the slots that lost neighbours are replaced with.
     guard view.adoptedCount < Self.adoptedLimit else {
@@ -101,13 +104,21 @@ extension HyParView {
     let count = try ahead.read(UInt8.self)
     guard count <= PeerRecord.countLimit else { throw .outOfRange }
     for _ in 0..<count { _ = try PeerRecord(from: &ahead) }
+    guard view.links[slot].payWalk(now: now) else {
+      counters.droppedExcess &+= 1
+      cursor = ahead
+      return
+    }
     let ttl = min(shuffle.ttl, activeWalk)
     let next = ttl > 0 ? view.randomNeighbour(except: 1 << SlotMask(slot)) : nil
     guard let next else {
       // Who is at the other end of a link has proven its address.
       let limit = shuffle.hops == 0 ? Int.max : ahead.offset - start
-      answer(
-        shuffle, count: Int(count), limit: limit, view: &view, counters: &counters, into: &effects)
+      if shuffle.hops == 0 || now >= nextAnswer {
+        if shuffle.hops > 0 { nextAnswer = now + Self.answerPause }
+        answer(
+          shuffle, count: Int(count), limit: limit, view: &view, counters: &counters, into: &effects)
+      }
       view.learn(shuffle.origin, now: now)
       try view.readSample(from: &cursor, now: now)
       nextConnect = min(nextConnect, now + Self.connectPause)

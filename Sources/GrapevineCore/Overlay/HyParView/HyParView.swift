@@ -8,8 +8,10 @@
 // On the wire JOIN and NEIGHBOR are the `need` of a CONNECT, and their answers ACCEPT and REFUSE. Differs from
 // the paper where datagrams demand it: links are watched by probes; whoever refuses for lack of room checks
 // its own neighbours first; several candidates are asked at once; with both views dead the contacts are asked
-// again; members that were lost are tried again, so that a healed partition is one cluster again; and a
-// view displaces its youngest neighbour, and only so often, so that newcomers in numbers displace each other.
+// again; members that were lost are tried again, so that a healed partition is one cluster again; members now
+// and then trade a neighbour; who loses most neighbours at once asks a contact for a walk to somebody else; a
+// shuffle's records displace random ones, not those that were sent; and a view displaces its youngest
+// neighbour, and only so often, so that newcomers in numbers displace each other.
 
 /// The rules and timers of HyParView.
 struct HyParView: OverlayRules {
@@ -35,8 +37,11 @@ struct HyParView: OverlayRules {
   /// When a contact is asked for a walk, because most of whom we knew is gone; how often that was done since.
   var nextRescue = Instant.never
   var rescues = 0
-  /// When this node sends the next walk on its way for somebody else.
+  /// When this node sends the next walk on its way for somebody else, gives up a neighbour for one whose walk
+  /// ended here, and answers a shuffle.
   var nextWalk = Instant()
+  var nextAdoption = Instant()
+  var nextAnswer = Instant()
   /// The nonce of our shuffle under way; 0 when there is none.
   var shuffleNonce: UInt64 = 0
 
@@ -44,8 +49,20 @@ struct HyParView: OverlayRules {
   /// Others are told of members with room. Chosen here.
   static var displacementPause: Nanoseconds { 250_000_000 }
 
-  /// The time between two walks for those who fear to be cut off. Chosen here: 200 a second.
-  static var walkPause: Nanoseconds { 5_000_000 }
+  /// The time between two walks for those who fear to be cut off. Chosen here: 100 a second.
+  static var walkPause: Nanoseconds { 10_000_000 }
+
+  /// The time between two neighbours given up for those whose walks end here. Chosen here: walks can be sent
+  /// by anybody who is linked anywhere.
+  static var adoptionPause: Nanoseconds { 2_000_000_000 }
+
+  /// The time between two answers to shuffles: their origins have not proven their addresses. Chosen here.
+  static var answerPause: Nanoseconds { 10_000_000 }
+
+  /// What a neighbour may send of walks: one in each interval, and so many at once. Chosen here: a newcomer's
+  /// walks bring a few to each link.
+  static var walkInterval: Nanoseconds { 20_000_000 }
+  static var walkBurst: UInt64 { 32 }
 
   /// The time until such a walk is asked for, and between two. Chosen here: a dead link is found in less.
   static var rescueDelay: Nanoseconds { 2_000_000_000 }
@@ -104,7 +121,7 @@ struct HyParView: OverlayRules {
       view.close(victim, now: now, counters: &counters, into: &effects)
     }
     let slot = view.establish(connect, from: source, now: now, counters: &counters, into: &effects)
-    guard let slot, connect.need == .join, !ablations.contains(.walks) else { return }
+    guard let slot, connect.need == .join, !view.didReplace, !ablations.contains(.walks) else { return }
     let newcomer = PeerRecord(id: connect.sender, endpoint: source)
     announce(newcomer, except: slot, view: &view, now: now, counters: &counters, into: &effects)
   }
@@ -153,8 +170,9 @@ struct HyParView: OverlayRules {
     hasJoined = true
     contactBackoff = handshakeTimeout
     nextConnect = min(nextConnect, now + Self.connectPause)
-    guard view.neighbourCount > capacity, let victim = view.randomNeighbour(except: 1 << SlotMask(slot))
+    guard view.neighbourCount > capacity, let victim = view.youngestNeighbour(except: 1 << SlotMask(slot))
     else { return }
+    if view.links[slot].isAdopted { nextAdoption = now + Self.adoptionPause }
     view.close(victim, now: now, counters: &counters, into: &effects)
   }
 

@@ -65,6 +65,8 @@ struct Link: BitwiseCopyable {
   /// The smoothed share of our frames that is lost, of 65,536.
   var lossShare: UInt32 = 0
   var lastCut = Instant()
+  /// Up to when the walks that came use what the other end may send of them.
+  var walksPaidUntil = Instant()
   var timedAt = Instant()
   var upSince = Instant()
 
@@ -185,7 +187,7 @@ extension Link {
 
   /// Notes that the arrived frame calls for an acknowledgement.
   mutating func owe(delay: Nanoseconds, now: Instant) {
-    framesOwed &+= 1
+    if framesOwed < .max { framesOwed += 1 }
     if framesOwed >= Self.framesPerAcknowledgement {
       acknowledgeAt = now
     } else if acknowledgeAt == .never {
@@ -266,6 +268,13 @@ extension Link {
   /// one in 10,000 that all were lost, both ways, at the measured loss p: 5 + 100 p² stays above
   /// ln 10^-4 / ln(1 - (1-p)²) up to p = 0.5.
   var probeLimit: UInt64 { Self.leastProbes + (UInt64(lossShare) &* UInt64(lossShare) &* 100) >> 32 }
+
+  /// Whether the other end may send one more walk now: a bucket that fills over time.
+  mutating func payWalk(now: Instant) -> Bool {
+    guard walksPaidUntil <= now + HyParView.walkInterval &* HyParView.walkBurst else { return false }
+    walksPaidUntil = max(walksPaidUntil, now) + HyParView.walkInterval
+    return true
+  }
 
   /// Begins to probe.
   mutating func suspect(now: Instant) {

@@ -113,6 +113,7 @@ extension Neighbourhood {
       counters.droppedUnproven &+= 1
       return false
     }
+    didReplace = false
     if let slot = slot(of: source) {
       let link = links[slot]
       if link.phase == .up, link.nonce == connect.nonce, link.cookie == connect.cookie {
@@ -129,6 +130,7 @@ extension Neighbourhood {
         if link.peer == connect.sender {
           yielded = YieldedHandshake(isOut: link.isOut, leaseUntil: link.leaseUntil)
         }
+        didReplace = true
         drop(slot, because: .replaced, now: now, counters: &counters, into: &effects)
       }
     }
@@ -305,7 +307,7 @@ extension Neighbourhood {
       if !link.isContact, link.peer != 0 {
         let record = PeerRecord(id: link.peer, endpoint: link.endpoint)
         lost.insert(record, notBefore: now, using: &generator)
-        lost.delay(link.endpoint, until: now + 10_000_000_000)
+        lost.fail(link.endpoint, now: now)
       }
       return
     }

@@ -30,6 +30,8 @@ struct Neighbourhood: ~Copyable {
 
   /// Whether handshakes are begun and answered with ACCEPT.
   var isOpen = false
+  /// Whether the last CONNECT that was proven came from the other end of a link that there was.
+  var didReplace = false
   /// Slots of established links.
   private(set) var up: SlotMask = 0
   /// Of these, those whose other end is in our partial view, and those in whose partial view we are.

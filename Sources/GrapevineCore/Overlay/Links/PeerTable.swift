@@ -6,6 +6,8 @@ struct Peer: BitwiseCopyable {
   var endpoint: Endpoint
   /// Not to be tried before this.
   var notBefore: Instant
+  /// Attempts in vain.
+  var failures: UInt8 = 0
 }
 
 /// A bounded set of peers, by endpoint. When it is full, a newcomer takes the place of a random one, so that
@@ -48,6 +50,19 @@ struct PeerTable: ~Copyable {
     count -= 1
     peers[index] = peers[count]
   }
+
+  /// Notes an attempt in vain: the next comes later each time, and none after the last.
+  mutating func fail(_ endpoint: Endpoint, now: Instant) {
+    guard let index = index(of: endpoint) else { return }
+    peers[index].failures += 1
+    guard peers[index].failures < Self.failureLimit else { return remove(endpoint) }
+    peers[index].notBefore = now + Self.firstPause << UInt64(peers[index].failures - 1)
+  }
+
+  /// Attempts after which a lost member is forgotten, and the pause behind the first, which doubles. Chosen
+  /// here: tried for some three hours.
+  private static var failureLimit: UInt8 { 11 }
+  private static var firstPause: Nanoseconds { 10_000_000_000 }
 
   func delay(_ endpoint: Endpoint, until instant: Instant) {
     guard let index = index(of: endpoint) else { return }

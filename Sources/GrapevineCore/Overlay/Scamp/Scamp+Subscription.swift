@@ -46,6 +46,10 @@ extension Scamp {
 
 // Arcs.
 extension Scamp {
+  /// Handshakes with subscribers at a time: whoever forges subscriptions has us greet so many and no more. Chosen
+  /// here: a subscriber that is there takes two round trips.
+  private static var pendingLimit: Int { 8 }
+
   /// Holds the other end of a link.
   mutating func hold(_ slot: Int, lease: UInt64, _ view: inout Neighbourhood, now: Instant) {
     view.setOut(slot, true, until: lease == 0 ? Instant() : now + lease &* 1_000_000_000)
@@ -140,7 +144,7 @@ extension Scamp {
         tell(.arc(isHeld: true), on: slot, &view, now: now, counters: &counters, into: &effects)
       }
     } else {
-      guard view.neighbourCount + view.pendingCount < capacity,
+      guard view.neighbourCount + view.pendingCount < capacity, view.pendingCount < Self.pendingLimit,
         let slot = view.greet(record.endpoint, peer: record.id, need: .arc, now: now)
       else {
         counters.subscriptionsTurnedAway &+= 1
