@@ -41,14 +41,16 @@ enum AgentCommand {
       Option(
         name: "--overlay", placeholder: "KIND",
         value: .choice(["hyparview", "scamp", "full"], default: "hyparview"),
-        help: "How the agent comes by its neighbours; all agents of a cluster choose the same"),
+        help:
+          "How the agent comes by its neighbours: hyparview, scamp or full; all agents of a cluster choose the same"
+      ),
       Option(
         name: "--view", placeholder: "N", value: .integer(1...56, default: Configuration().viewTarget),
         help: "Neighbours, 1 to 56", defaultText: "5; with scamp and full 56"),
       Option(
         name: "--broadcast", placeholder: "WAY",
         value: .choice(["plumtree", "eager", "rumour"], default: "plumtree"),
-        help: "How messages travel: along a tree, pushed on at once, or as rumours in cycles"),
+        help: "How messages travel: plumtree (along a tree), eager (pushed on at once) or rumour (in cycles)"),
       Option(
         name: "--fanout", placeholder: "N", value: .integer(1...56, default: 56),
         help:

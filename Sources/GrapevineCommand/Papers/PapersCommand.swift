@@ -45,7 +45,7 @@ enum PapersCommand {
         help: "Also write a page with all tables and plots, HTML in one file"),
     ],
     notes: """
-      The same seeds give the same figures on every machine and with any --jobs. A row is reached ('yes') when
+      The same seeds give the same figures on every machine and with any --jobs, but for those of the machine itself: events a second and bytes. A row is reached ('yes') when
       the mean keeps its limit, or when the confidence interval holds the reference; 'open' when there are too
       few runs to say; 'shown' when nothing is asked of it.
       """,

@@ -120,7 +120,7 @@ extension ScenarioBatch {
     let traffic = report.traffic
     let reliability = report.reliability
     return [
-      ("members", "\(report.members)"),
+      ("members", "\(report.members)" + (report.strangers > 0 ? "; nobody took in \(report.strangers)" : "")),
       ("broadcasts", "\(reliability.broadcasts), \(report.skipped) skipped"),
       ("deliveries", "\(report.deliveries) of \(report.deliveriesExpected), of any level"),
       ("coverage", report.coverage.map { "\(time($0.time)) \(percent($0.share))" }.joined(separator: ", ")),
@@ -169,6 +169,7 @@ extension ScenarioBatch {
       Totals(report.reliability).write(to: &$0)
       $0.field("skipped", report.skipped)
       $0.field("members", report.members)
+      $0.field("strangers", report.strangers)
       $0.field("secondsToRepair", report.reliability.secondsToRepair)
       $0.field("copiesPerDelivery", report.copiesPerDelivery)
       $0.field("coverage") { object in

@@ -30,6 +30,8 @@ public struct ScenarioReport: Sendable, Equatable {
   public var skipped: Int
   /// Processes that are members at the end.
   public var members: Int
+  /// Processes that nobody took in.
+  public var strangers: Int
   /// Deliveries of messages of any level that should have taken place.
   public var deliveriesExpected: Int
   /// Of these, how many did.
@@ -45,8 +47,9 @@ public struct ScenarioReport: Sendable, Equatable {
   /// Every expectation, in the order of the scenario.
   public var verdicts: [Verdict] = []
 
-  /// Whether everything is as expected, of a run in which something was to be delivered.
-  public var holds: Bool { deliveriesExpected > 0 && verdicts.allSatisfy(\.holds) }
+  /// Whether everything is as expected, of a run in which something was to be delivered and all came to be
+  /// members.
+  public var holds: Bool { deliveriesExpected > 0 && strangers == 0 && verdicts.allSatisfy(\.holds) }
 }
 
 extension Scenario {
@@ -72,6 +75,7 @@ extension Scenario {
     let (delays, expected) = run.ledger.delays(simulation)
     var report = ScenarioReport(
       seed: seed, reliability: reliability, skipped: run.skipped, members: run.ledger.memberCount,
+      strangers: simulation.running.count { simulation.lifecycle(of: $0) != .connected },
       deliveriesExpected: expected, deliveries: delays.count, coverage: coverage(delays, of: expected),
       quantiles: quantiles(delays, of: expected), copiesPerDelivery: run.copiesPerDelivery(in: simulation),
       traffic: simulation.traffic)
@@ -120,6 +124,9 @@ extension ScenarioExpectation {
   fileprivate func verdict(on report: ScenarioReport, _ delays: [Nanoseconds]) -> ScenarioReport.Verdict {
     let reliable = report.reliability
     switch measure {
+    case .delivered where reliable.expected == 0 && report.deliveries > 0:
+      return .init(
+        expected: "delivered \(shortened(limit * 100))%", measured: "no message was reliable", holds: true)
     case .delivered: return least("delivered", reliable.delivered, of: reliable.expected)
     case .reach:
       let count = delays.partitioningIndex { $0 > time }

@@ -9,7 +9,8 @@ enum PlumtreeTables {
     title: "Plumtree: redundancy and depth",
     source: "Leitão, Pereira, Rodrigues: Epidemic Broadcast Trees, SRDS 2007, §4",
     setup: """
-      10,000 whole nodes on HyParView as grown above with 10 cycles, with a delay of 1 ms on every link, so that \
+      10,000 whole nodes on HyParView as grown above with 10 cycles and 5 contacts that everyone knows and that do \
+      not crash; the one sender is one of them, with a delay of 1 ms on every link, so that \
       hops are milliseconds. A first message shapes the tree and is not counted. Then 10 messages half a second \
       apart; then 10 more while 5 % of all datagrams are lost; then half of the nodes crash at once and 8 more follow, \
       one a second, the first at once. RMR is copies sent / (n - 1) - 1, with \

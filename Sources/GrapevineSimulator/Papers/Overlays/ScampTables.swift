@@ -12,7 +12,8 @@ extension PaperTables {
 
   private static let scampSetup =
     "Members join one by one, 50 ms apart, over links of 1 ms without loss; the contact is a member chosen at "
-    + "random; c = 0 and no indirection where nothing else is said. At most 56 links each, both ways together. "
+    + "random; c = 0 and no indirection where nothing else is said. At most 56 links each, both ways together. Nodes are "
+    + "whole; heartbeats are days apart, so that idle links cost nothing. "
   private static let reproduced = "reproduced by a model of its rules: "
 
   private static var scampViews: PaperTable {
