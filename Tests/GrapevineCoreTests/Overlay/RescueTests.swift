@@ -62,7 +62,8 @@ struct RescueTests {
     }
   }
 
-  @Test("a member that loses most neighbours at once asks its contact for a walk; one that loses one does not")
+  @Test(
+    "a member that loses most neighbours at once asks its contact for a walk; one that loses one does not")
   func trigger() throws {
     for lost in [1, 4] {
       let world = World()
