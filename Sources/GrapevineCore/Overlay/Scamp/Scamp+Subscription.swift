@@ -279,7 +279,7 @@ extension Scamp {
       guard view.links[slot].phase == .up else { return }
       tell(.adopt, on: slot, &view, now: now, counters: &counters, into: &effects)
       view.setIn(slot, true)
-    } else if view.neighbourCount + view.pendingCount < capacity,
+    } else if view.neighbourCount + view.pendingCount < capacity, view.pendingCount < Self.pendingLimit,
       let slot = view.greet(newcomer.endpoint, peer: newcomer.id, need: .contact, now: now)
     {
       view.links[slot].isIn = true
