@@ -49,6 +49,7 @@ extension Node {
       let number = try cursor.read(UInt16.self)
       view.links[slot].didReceive(number: number, now: now)
       dissemination.states[slot].patience = view.links[slot].retryTime
+      dissemination.states[slot].lateness = view.links[slot].lateness
       while cursor.remaining > 0, view.links[slot].phase == .up {
         if try onMessage(slot, from: &cursor, now: now, into: &effects) { elicits = true }
       }

@@ -27,7 +27,7 @@ extension Dissemination {
     let parent = streams[place].parent
     var sequence = header.first
     var isNew = false
-    defer { didAccept(place, floorBefore: floorBefore, now: now) }
+    defer { didAccept(place, from: slot, floorBefore: floorBefore, now: now) }
     while sequence <= highest {
       let payload = try cursor.readBytes(try cursor.readVariable())
       counters.copiesReceived &+= 1
@@ -72,19 +72,22 @@ extension Dissemination {
 
   /// Tells neighbours, and sees whether something is missing.
   @inline(__always)
-  private mutating func didAccept(_ place: Int, floorBefore: UInt64, now: Instant) {
+  private mutating func didAccept(_ place: Int, from slot: Int, floorBefore: UInt64, now: Instant) {
     guard streams[place].level == .reliable else { return }
     markDirty(place, delay: digestDelay, now: now)
     guard streams[place].floor < streams[place].knownHigh else { return }
     if !streams[place].isIncomplete {
-      becomeIncomplete(place, now: now)
+      becomeIncomplete(place, seenBy: slot, now: now)
     } else if streams[place].floor > floorBefore {
       // Progress: what was asked for is arriving. When all of it is here, the rest is asked for at once.
       streams[place].fruitlessRequests = 0
       streams[place].unsuppliedSince = Instant()
       streams[place].missingSince = now
       let isAnswered = streams[place].floor >= streams[place].requestedThrough
-      scheduleRequest(place, at: isAnswered ? now + requestGrace : now + repairTimeout)
+      scheduleRequest(
+        place,
+        at: isAnswered
+          ? now + max(requestGrace, states[slot].lateness) : now + max(repairTimeout, states[slot].patience))
     }
   }
 
@@ -103,7 +106,7 @@ extension Dissemination {
   }
 
   /// Puts the stream on the list of those with something missing.
-  mutating func becomeIncomplete(_ place: Int, now: Instant) {
+  mutating func becomeIncomplete(_ place: Int, seenBy slot: Int, now: Instant) {
     guard !streams[place].isIncomplete, incompleteCount < capacity else { return }
     streams[place].isIncomplete = true
     streams[place].isRequestDue = false
@@ -112,7 +115,7 @@ extension Dissemination {
     streams[place].missingSince = now
     incomplete[incompleteCount] = UInt32(truncatingIfNeeded: place)
     incompleteCount += 1
-    scheduleRequest(place, at: now + requestGrace)
+    scheduleRequest(place, at: now + max(requestGrace, states[slot].lateness))
   }
 
   mutating func scheduleRequest(_ place: Int, at instant: Instant) {

@@ -140,7 +140,9 @@ extension Dissemination {
       if states[slot].digestAt == .never { states[slot].digestAt = now + digestDelay }
     }
     if asking { tell(place, slot, now: now) }
-    if !isOwn, streams[place].floor < streams[place].knownHigh { becomeIncomplete(place, now: now) }
+    if !isOwn, streams[place].floor < streams[place].knownHigh {
+      becomeIncomplete(place, seenBy: slot, now: now)
+    }
   }
 }
 

@@ -30,6 +30,8 @@ struct LinkState: BitwiseCopyable {
   var asks = false
   /// The link's measured round trip and four deviations, with a floor: `Link.retryTime`.
   var patience: Nanoseconds = 0
+  /// How much later than others a datagram may come: `Link.lateness`.
+  var lateness: Nanoseconds = 0
   /// The hops that the other end last announced a message with: how far it is from where messages come from.
   var hops = GossipHeader.hopsLimit
   /// When the other end was last told not to push, and when it was last asked for something.

@@ -39,6 +39,16 @@ struct LinkTests {
     #expect(link.inFlight == 0)
   }
 
+  @Test("a round trip longer than the first patience is measured all the same")
+  func longRoundTrip() {
+    var link = Self.established()
+    link.didSend(eliciting: true, now: Self.start)
+    for step in 1...5 as ClosedRange<UInt64> { link.forgive(now: Self.start + step * 100 * Self.millisecond) }
+    link.onAcknowledge(highest: 1, count: 1, now: Self.start + 540 * Self.millisecond)
+    #expect(link.roundTrip == 540 * Self.millisecond)
+    #expect(link.retryTime > 1_000 * Self.millisecond)
+  }
+
   @Test("frames that elicit nothing are not waited for")
   func silent() {
     var link = Self.established()

@@ -28,6 +28,8 @@ struct Link: BitwiseCopyable {
   var attempts: UInt8 = 0
   /// Whether frames that call for an acknowledgement are under way.
   var isWaiting = false
+  /// How often in a row frames under way were given up.
+  var forgiven: UInt8 = 0
   /// Whether one of them is timed.
   var isTiming = false
   /// Probes sent since anything was last heard.
@@ -105,6 +107,10 @@ extension Link {
   private static var leastWindow: Int32 { 32 }
   /// Frames after which an acknowledgement is sent at once. Chosen here: a quarter of a receive batch.
   static var framesPerAcknowledgement: UInt16 { 16 }
+  /// Times in a row after which the round trip is taken to have grown. Chosen here.
+  private static var forgivenLimit: UInt8 { 8 }
+  /// The time after which a timed frame is given up: longer than any round trip that links live with.
+  private static var timingLimit: Nanoseconds { 5_000_000_000 }
   /// The shortest time after which frames without acknowledgement count as lost; above the delayed
   /// acknowledgement. Chosen here.
   private static var leastRetryTime: Nanoseconds { 100_000_000 }
@@ -155,6 +161,10 @@ extension Link {
   /// floor.
   var retryTime: Nanoseconds { max(Self.leastRetryTime, roundTrip &+ 4 &* deviation) }
 
+  /// How much later than others a datagram may come: four deviations of the round trip, of which the delay of
+  /// acknowledgements is a part, so at most a quarter of it.
+  var lateness: Nanoseconds { min(4 &* deviation, roundTrip / 4) }
+
   /// Takes the next frame number and notes what it carries.
   mutating func didSend(eliciting: Bool, now: Instant) {
     let number = nextNumber
@@ -167,7 +177,7 @@ extension Link {
       acknowledged = number &- 1
     }
     lastEliciting = number
-    if !isTiming {
+    if !isTiming || now >= timedAt + Self.timingLimit {
       isTiming = true
       timedNumber = number
       timedAt = now
@@ -204,7 +214,7 @@ extension Link {
     reportedHighest = highest
     reportedCount = count
     if isTiming, Int16(bitPattern: highest &- timedNumber) >= 0 {
-      measure(now.since(timedAt))
+      if lost <= 0 { measure(now.since(timedAt)) }
       isTiming = false
     }
     noteLoss(of: max(0, lost), among: newly)
@@ -212,6 +222,7 @@ extension Link {
     guard isWaiting, Int16(bitPattern: highest &- acknowledged) > 0 else { return }
     acknowledged = highest
     lastProgress = now
+    forgiven = 0
     if Int16(bitPattern: highest &- lastEliciting) >= 0 { isWaiting = false }
   }
 
@@ -219,7 +230,10 @@ extension Link {
   mutating func forgive(now: Instant) {
     guard isWaiting, now >= lastProgress + retryTime else { return }
     isWaiting = false
-    isTiming = false
+    // On a path slower than we think the acknowledgement is still to come. But one that comes late because
+    // another was lost tells nothing, so this is believed only where nothing better is known, or in the end.
+    forgiven = forgiven == .max ? .max : forgiven + 1
+    if roundTrip != 0, forgiven < Self.forgivenLimit { isTiming = false }
     // Not one word since: perhaps it is not the datagrams that are lost.
     if now >= lastHeard + retryTime { suspect(now: now) }
     shrink(now: now)
