@@ -60,6 +60,9 @@ extension Neighbourhood {
     return deadline
   }
 
+  /// The time between two checks of all neighbours. Chosen here: longer than the probes of one.
+  private static var checkPause: Nanoseconds { 2_000_000_000 }
+
   /// The silence after which a neighbour is probed: a keepalive of its own is overdue.
   private var silence: Nanoseconds { keepalive + keepalive / 2 }
 
@@ -68,15 +71,18 @@ extension Neighbourhood {
   func keepaliveAt(_ slot: Int) -> Instant { links[slot].lastSent + keepalive }
 
   /// Probes every neighbour that was not heard of for a while: somebody needs the place of one that is dead.
+  /// Once in a while only, or idle neighbours would be probed without end.
   ///
-  /// - Returns: Whether there is any.
-  func checkNeighbours(now: Instant) -> Bool {
+  /// - Returns: Whether any has yet to answer.
+  mutating func checkNeighbours(now: Instant) -> Bool {
     var isAnySilent = false
+    let isDue = now >= nextCheck
+    if isDue { nextCheck = now + Self.checkPause }
     var rest = up
     while rest != 0 {
       let slot = rest.trailingZeroBitCount
       rest &= rest &- 1
-      guard links[slot].probes > 0 || now >= links[slot].lastHeard + keepalive / 4 else { continue }
+      guard links[slot].probes > 0 || isDue && now >= links[slot].lastHeard + keepalive / 4 else { continue }
       links[slot].suspect(now: now)
       isAnySilent = true
     }

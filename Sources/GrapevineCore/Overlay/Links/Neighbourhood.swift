@@ -28,6 +28,8 @@ struct Neighbourhood: ~Copyable {
   let linkTimeout: Nanoseconds
   let acknowledgeDelay: Nanoseconds
 
+  /// When all neighbours may be checked again.
+  var nextCheck = Instant()
   /// Whether handshakes are begun and answered with ACCEPT.
   var isOpen = false
   /// Whether the last CONNECT that was proven came from the other end of a link that there was.
