@@ -37,7 +37,7 @@ extension HyParView {
   /// are.
   private mutating func connectOne(_ view: inout Neighbourhood, now: Instant) {
     let need: LinkNeed = view.up != 0 ? .low : hasJoined ? .high : .join
-    nextConnect = now + view.jittered(Self.connectPause)
+    nextConnect = now + view.jittered(searchPause)
     // With few neighbours, a contact has its turn as often as remembered addresses, which may all be dead.
     if view.neighbourCount * 2 < target, view.generator.chance(0.5), now >= nextContact,
       let contact = view.freeContact()

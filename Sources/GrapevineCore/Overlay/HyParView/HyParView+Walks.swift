@@ -30,7 +30,7 @@ extension HyParView {
     }
     shuffleNonce = 0
     try view.readSample(from: &cursor, now: now)
-    nextConnect = min(nextConnect, now + Self.connectPause)
+    nextConnect = min(nextConnect, now + searchPause)
   }
 
   /// A newcomer passes by: it stays where its walk ends, and is remembered `passiveWalk` hops before that
@@ -121,7 +121,7 @@ extension HyParView {
       }
       view.learn(shuffle.origin, now: now)
       try view.readSample(from: &cursor, now: now)
-      nextConnect = min(nextConnect, now + Self.connectPause)
+      nextConnect = min(nextConnect, now + searchPause)
       return
     }
     var onward = shuffle

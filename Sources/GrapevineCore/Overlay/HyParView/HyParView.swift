@@ -29,6 +29,10 @@ struct HyParView: OverlayRules {
   /// Whether a link has ever come up since the node opened: before that, CONNECT is a JOIN.
   var hasJoined = false
   var nextConnect = Instant()
+  /// The time between two candidates, which grows with each that refuses; and the neighbours counted last.
+  var searchPause = HyParView.connectPause
+  var refusals = 0
+  var counted = 0
   var nextContact = Instant()
   var nextDisplacement = Instant()
   var nextShuffle = Instant.never
@@ -69,6 +73,12 @@ struct HyParView: OverlayRules {
 
   /// Walks asked for after one disaster. Chosen here: each leads out of the few with a good chance.
   static var rescueLimit: Int { 3 }
+
+  /// Refusals in a row until the search slows down, and the longest time between two candidates then: where one
+  /// place is free, and where more are. Chosen here.
+  static var refusalsAtOnce: Int { 20 }
+  static var lastPause: Nanoseconds { 4_000_000_000 }
+  static var handicapPause: Nanoseconds { 200_000_000 }
 
   /// Handshakes under way with newcomers whose walks ended here. Chosen here: half of the slots beside the view.
   static var adoptedLimit: Int { 2 }
@@ -168,6 +178,8 @@ struct HyParView: OverlayRules {
     into effects: inout Effects
   ) {
     hasJoined = true
+    counted = view.neighbourCount
+    (searchPause, refusals) = (Self.connectPause, 0)
     contactBackoff = handshakeTimeout
     nextConnect = min(nextConnect, now + Self.connectPause)
     guard view.neighbourCount > capacity, let victim = view.youngestNeighbour(except: 1 << SlotMask(slot))
@@ -177,6 +189,17 @@ struct HyParView: OverlayRules {
   }
 
   mutating func linkLost(_ view: inout Neighbourhood, now: Instant) {
+    let isLoss = view.neighbourCount < counted
+    counted = view.neighbourCount
+    guard isLoss || counted == 0 else {
+      // Refused. Where all are full, one place may stay free for long: it is looked for ever more slowly.
+      refusals += 1
+      guard refusals > Self.refusalsAtOnce else { return }
+      searchPause = min(searchPause * 2, counted + 1 >= target ? Self.lastPause : Self.handicapPause)
+      nextConnect = max(nextConnect, now + searchPause)
+      return
+    }
+    (searchPause, refusals) = (Self.connectPause, 0)
     nextConnect = min(nextConnect, now + Self.connectPause)
     // Most neighbours gone: perhaps most of the cluster is. Those left can be full of each other and yet few.
     guard view.neighbourCount * 2 < target, view.lost.count > 0, nextRescue == .never, !view.contacts.isEmpty
