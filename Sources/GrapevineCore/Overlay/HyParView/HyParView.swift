@@ -76,8 +76,8 @@ struct HyParView: OverlayRules {
 
   /// Refusals in a row until the search slows down, and the longest time between two candidates then: where one
   /// place is free, and where more are. Chosen here.
-  static var refusalsAtOnce: Int { 20 }
-  static var lastPause: Nanoseconds { 4_000_000_000 }
+  static var refusalsAtOnce: Int { 400 }
+  static var lastPause: Nanoseconds { 1_000_000_000 }
   static var handicapPause: Nanoseconds { 200_000_000 }
 
   /// Handshakes under way with newcomers whose walks ended here. Chosen here: half of the slots beside the view.

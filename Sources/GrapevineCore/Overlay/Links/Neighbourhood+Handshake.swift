@@ -263,8 +263,7 @@ extension Neighbourhood {
     lost.remove(source)
     learn(PeerRecord(id: answer.sender, endpoint: source), now: now)
     let isChecking = answer.detail == UInt64(RefusalReason.checking.rawValue)
-    let pause = Self.refusalPause * UInt64(max(1, neighbourCount))
-    passive.delay(source, until: now + (isChecking ? Self.checkingPause : pause))
+    passive.delay(source, until: now + (isChecking ? Self.checkingPause : Self.refusalPause))
     try readSample(from: &cursor, now: now)
     return true
   }
@@ -272,8 +271,7 @@ extension Neighbourhood {
 
 // Beginning handshakes.
 extension Neighbourhood {
-  /// When to ask again whoever had no room, for each neighbour that we have: who lacks one of many can wait.
-  /// Chosen here.
+  /// When to ask again whoever had no room. Chosen here.
   private static var refusalPause: Nanoseconds { 2_000_000_000 }
 
   /// When to ask again whoever is checking its own neighbours. Chosen here: a few probes of its.
