@@ -268,7 +268,8 @@ extension Dissemination {
       choices &= tree.eager
     }
     let fruitless = UInt64(streams[place].fruitlessRequests)
-    let slot = strategy == .plumtree && fruitless == 0 ? nearest(of: choices) : draw(from: choices)
+    let isFirst = strategy == .plumtree && fruitless == 0
+    guard let slot = isFirst ? nearest(of: choices) : generator.slot(of: choices) else { return }
     // Nobody who pushes to us has it: the tree is broken here. Also an eager neighbour that has it and did not
     // push it may never have heard that it should: our GRAFT may have been lost.
     if strategy == .plumtree, !ablations.contains(.grafts) {

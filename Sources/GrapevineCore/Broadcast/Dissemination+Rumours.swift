@@ -68,16 +68,10 @@ extension Dissemination {
     guard now >= cycleAt else { return }
     let due = cycleAt + cycle
     cycleAt = .never
-    guard targets != 0 else { return }
-    rumours.beginCycle(with: drawPartner())
+    guard let partner = generator.slot(of: targets) else { return }
+    rumours.beginCycle(with: partner)
     counters.rumoursDisplaced = rumours.counts.displaced
     if rumours.hasWork { cycleAt = due > now ? due : now + cycle }
-  }
-
-  private mutating func drawPartner() -> Int {
-    var rest = targets
-    for _ in 0..<generator.below(targets.nonzeroBitCount) { rest &= rest &- 1 }
-    return rest.trailingZeroBitCount
   }
 
   /// A message of our own is a rumour from now on.

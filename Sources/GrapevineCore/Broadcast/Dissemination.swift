@@ -219,23 +219,10 @@ extension Dissemination {
     eligible.nonzeroBitCount <= fanout ? eligible : drawTargets(eligible)
   }
 
-  /// A random one of some slots, which must not be none.
-  mutating func draw(from slots: SlotMask) -> Int {
-    var rest = slots
-    for _ in 0..<generator.below(slots.nonzeroBitCount) { rest &= rest &- 1 }
-    return rest.trailingZeroBitCount
-  }
-
   private mutating func drawTargets(_ eligible: SlotMask) -> SlotMask {
     var chosen = eligible
     for _ in 0..<eligible.nonzeroBitCount - fanout {
-      var skip = generator.below(chosen.nonzeroBitCount)
-      var rest = chosen
-      while skip > 0 {
-        rest &= rest &- 1
-        skip -= 1
-      }
-      chosen &= ~(rest & ~(rest &- 1))
+      if let slot = generator.slot(of: chosen) { chosen &= ~(1 << SlotMask(slot)) }
     }
     return chosen
   }

@@ -8,7 +8,8 @@
 // An IHAVE is an entry of the digest, which says of a whole stream what its sender holds: batched over the
 // digest delay and over streams, and when one is lost the next makes up for it. Differs: a message that an
 // eager neighbour holds and that did not come was lost on the way, and is asked for without changing the
-// tree; a GRAFT waits until no eager neighbour can supply. Where the paper makes every new link eager, one that
+// tree, though with a GRAFT, in case an earlier one was lost; a lazy neighbour is grafted when no eager one can
+// supply. Where the paper makes every new link eager, one that
 // comes up beside a shaped tree begins lazy, so that a cluster that mends its overlay does not flood; and an end
 // that loses an eager link grafts a lazy one at once, before a message is missing.
 
@@ -140,14 +141,14 @@ extension Dissemination {
     let wasEager = tree.isEager(slot)
     tree.linkDown(slot)
     let lazy = up & ~tree.eager
-    guard strategy == .plumtree, wasEager, hasMessages, lazy != 0, !ablations.contains(.grafts) else {
-      return
-    }
-    tree.graft(nearest(of: lazy))
+    guard strategy == .plumtree, wasEager, hasMessages, !ablations.contains(.grafts),
+      let next = nearest(of: lazy)
+    else { return }
+    tree.graft(next)
   }
 
-  /// Of some neighbours, one that announces messages with the fewest hops.
-  mutating func nearest(of slots: SlotMask) -> Int {
+  /// Of some neighbours, one that announces messages with the fewest hops; nil when there is none.
+  mutating func nearest(of slots: SlotMask) -> Int? {
     var best: SlotMask = 0
     var fewest = UInt8.max
     var rest = slots
@@ -157,10 +158,10 @@ extension Dissemination {
       if states[slot].hops < fewest { (best, fewest) = (0, states[slot].hops) }
       if states[slot].hops == fewest { best |= 1 << SlotMask(slot) }
     }
-    return draw(from: best)
+    return generator.slot(of: best)
   }
 
-  /// Whether any reliable message has been here, which shaped a tree.
+  /// Whether any message has been here, which shaped a tree.
   var hasMessages: Bool { streams.count > 2 || streams[0].floor > 0 }
 
   /// Nothing but duplicates of a reliable stream came on a link.

@@ -3,6 +3,21 @@
 /// One bit for each slot of the link table.
 typealias SlotMask = UInt64
 
+extension SlotMask {
+  /// The slot of the set bit at `position`, counted from 0; nil when there are not so many.
+  func slot(at position: Int) -> Int? {
+    guard position < nonzeroBitCount else { return nil }
+    var rest = self
+    for _ in 0..<position { rest &= rest &- 1 }
+    return rest.trailingZeroBitCount
+  }
+}
+
+extension Generator {
+  /// A random one of some slots; nil when there is none.
+  mutating func slot(of mask: SlotMask) -> Int? { mask.slot(at: below(mask.nonzeroBitCount)) }
+}
+
 /// A fixed number of link slots, and which of them are taken.
 ///
 /// There are few, so a link is found by looking at each slot taken: no hash of an address that a peer chose.
@@ -51,17 +66,5 @@ struct LinkTable: ~Copyable {
   mutating func free(_ slot: Int) {
     links[slot] = Link()
     occupied &= ~(1 << SlotMask(slot))
-  }
-
-  /// The slots in which a handshake of our own is under way.
-  var pending: SlotMask {
-    var mask: SlotMask = 0
-    var rest = occupied
-    while rest != 0 {
-      let slot = rest.trailingZeroBitCount
-      rest &= rest &- 1
-      if links[slot].phase != .up { mask |= 1 << SlotMask(slot) }
-    }
-    return mask
   }
 }

@@ -34,7 +34,7 @@ extension Neighbourhood {
   /// The members of the partial view: out-arcs, and handshakes for more of them.
   var viewSize: Int {
     var size = outArcs.nonzeroBitCount
-    var rest = links.occupied & ~up
+    var rest = pending
     while rest != 0 {
       if links[rest.trailingZeroBitCount].isOut { size += 1 }
       rest &= rest &- 1
@@ -47,34 +47,11 @@ extension Neighbourhood {
     let (out, into) = (outArcs & ~excluded, inArcs & ~excluded)
     let count = out.nonzeroBitCount
     let draw = generator.below(count + into.nonzeroBitCount)
-    return draw < count ? Self.slot(draw, of: out) : Self.slot(draw - count, of: into)
+    return draw < count ? out.slot(at: draw) : into.slot(at: draw - count)
   }
 
   /// The link of a random member of the partial view.
   mutating func randomOut(except excluded: SlotMask = 0) -> Int? {
-    let out = outArcs & ~excluded
-    return Self.slot(generator.below(out.nonzeroBitCount), of: out)
-  }
-
-  private static func slot(_ position: Int, of mask: SlotMask) -> Int? {
-    guard mask != 0 else { return nil }
-    var rest = mask
-    for _ in 0..<position { rest &= rest &- 1 }
-    return rest.trailingZeroBitCount
-  }
-
-  /// Tells the other end that the link is over after a last word in the same datagram, so that no other
-  /// datagram of ours arrives between the two.
-  mutating func close(
-    _ slot: Int, now: Instant, counters: inout Counters, into effects: inout Effects,
-    after lastWord: (inout Writer) -> Void
-  ) {
-    let endpoint = links[slot].endpoint
-    send(on: slot, now: now, counters: &counters, into: &effects) { view, writer in
-      lastWord(&writer)
-      writer.write(MessageKind.disconnect)
-      view.writeSample(excluding: endpoint, to: &writer)
-    }
-    drop(slot, because: .closedHere, now: now, counters: &counters, into: &effects)
+    generator.slot(of: outArcs & ~excluded)
   }
 }

@@ -174,7 +174,7 @@ extension Neighbourhood {
 
   /// Frees the slot of a handshake of our own: one that asks us is worth more than one we only hope for.
   private mutating func dropHandshake() -> Int? {
-    let pending = links.pending
+    let pending = pending
     guard pending != 0 else { return nil }
     links.free(pending.trailingZeroBitCount)
     return pending.trailingZeroBitCount

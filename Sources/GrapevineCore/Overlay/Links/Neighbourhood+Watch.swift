@@ -102,9 +102,16 @@ extension Neighbourhood {
   }
 
   /// Tells the other end that the link is over, with members it may turn to, and frees the slot.
-  mutating func close(_ slot: Int, now: Instant, counters: inout Counters, into effects: inout Effects) {
+  ///
+  /// - Parameter lastWord: Written before that into the same datagram, so that no other of ours arrives between
+  ///   the two.
+  mutating func close(
+    _ slot: Int, now: Instant, counters: inout Counters, into effects: inout Effects,
+    after lastWord: (inout Writer) -> Void = { _ in }
+  ) {
     let endpoint = links[slot].endpoint
     send(on: slot, now: now, counters: &counters, into: &effects) { view, writer in
+      lastWord(&writer)
       writer.write(MessageKind.disconnect)
       view.writeSample(excluding: endpoint, to: &writer)
     }

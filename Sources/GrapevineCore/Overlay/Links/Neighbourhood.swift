@@ -141,13 +141,16 @@ extension Neighbourhood {
   /// The number of established links.
   var neighbourCount: Int { up.nonzeroBitCount }
 
+  /// The slots of handshakes of our own under way.
+  var pending: SlotMask { links.occupied & ~up }
+
   /// The number of handshakes of our own under way.
-  var pendingCount: Int { links.occupied.nonzeroBitCount - neighbourCount }
+  var pendingCount: Int { pending.nonzeroBitCount }
 
   /// The number of these that a walk gave rise to.
   var adoptedCount: Int {
     var count = 0
-    var rest = links.occupied & ~up
+    var rest = pending
     while rest != 0 {
       if links[rest.trailingZeroBitCount].isAdopted { count += 1 }
       rest &= rest &- 1
@@ -186,10 +189,7 @@ extension Neighbourhood {
 
   /// A random neighbour, of those not in `excluded`.
   mutating func randomNeighbour(except excluded: SlotMask = 0) -> Int? {
-    var rest = up & ~excluded
-    guard rest != 0 else { return nil }
-    for _ in 0..<generator.below(rest.nonzeroBitCount) { rest &= rest &- 1 }
-    return rest.trailingZeroBitCount
+    generator.slot(of: up & ~excluded)
   }
 
   /// A random contact without a link or a handshake.
@@ -204,15 +204,9 @@ extension Neighbourhood {
   }
 
   /// Remembers members that a peer named, except ourselves, neighbours and unusable addresses.
-  ///
-  /// - Returns: Whether it is somebody to turn to.
-  @discardableResult
-  mutating func learn(_ record: PeerRecord, now: Instant) -> Bool {
-    guard record.id != identity, record.endpoint.isUsable, slot(of: record.endpoint) == nil else {
-      return false
-    }
+  mutating func learn(_ record: PeerRecord, now: Instant) {
+    guard record.id != identity, record.endpoint.isUsable, slot(of: record.endpoint) == nil else { return }
     passive.insert(record, notBefore: now, using: &generator)
-    return true
   }
 
   /// A time around `interval`: 3/4 to 5/4 of it, so that nodes started together do not stay in step.

@@ -141,10 +141,7 @@ struct Scamp: OverlayRules {
   ) {
     var holders = view.inArcs
     var substitutes = substitutes(view, now: now)
-    while holders.nonzeroBitCount > copies + 1 {
-      var rest = holders
-      for _ in 0..<view.generator.below(rest.nonzeroBitCount) { rest &= rest &- 1 }
-      let holder = rest.trailingZeroBitCount
+    while holders.nonzeroBitCount > copies + 1, let holder = view.generator.slot(of: holders) {
       holders &= ~(1 << SlotMask(holder))
       // Nobody is to hold itself: whoever is next in turn then.
       let endpoint = view.links[holder].endpoint
