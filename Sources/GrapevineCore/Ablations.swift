@@ -2,9 +2,9 @@
 
 /// Rules of the protocols that a node leaves out. For tests of the simulator; no cluster works well without them.
 package struct Ablations: OptionSet, Sendable, Equatable {
-  package let rawValue: UInt8
+  package let rawValue: UInt16
 
-  package init(rawValue: UInt8) { self.rawValue = rawValue }
+  package init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// HyParView: a newcomer's FORWARDJOIN is not sent.
   package static let walks = Ablations(rawValue: 1)
@@ -14,4 +14,23 @@ package struct Ablations: OptionSet, Sendable, Equatable {
   package static let prunes = Ablations(rawValue: 4)
   /// Plumtree: what is asked for makes no link eager.
   package static let grafts = Ablations(rawValue: 8)
+  /// SWIM: whom to probe next is drawn anew each time.
+  package static let roundRobin = Ablations(rawValue: 1 << 4)
+  /// Lifeguard: a node's doubt about itself changes no timeout.
+  package static let localHealth = Ablations(rawValue: 1 << 5)
+  /// Lifeguard: every suspicion has the least time.
+  package static let confirmations = Ablations(rawValue: 1 << 6)
+  /// Lifeguard: suspects are not told first.
+  package static let buddy = Ablations(rawValue: 1 << 7)
+  /// Probes have the configured timeout, whatever was measured.
+  package static let measuredTimeouts = Ablations(rawValue: 1 << 8)
+  /// Verdicts count that matured while this node was stopped or heard nobody.
+  package static let selfDoubt = Ablations(rawValue: 1 << 9)
+  /// SWIM: nobody can refute a suspicion.
+  package static let refutation = Ablations(rawValue: 1 << 10)
+
+  /// SWIM as in the paper of 2002, without Lifeguard and what came after it.
+  package static let plainSWIM: Ablations = [
+    .localHealth, .confirmations, .buddy, .measuredTimeouts, .selfDoubt,
+  ]
 }

@@ -179,6 +179,11 @@ public struct Configuration: Sendable, Equatable {
   /// Default: 2 s, chosen here: several repair round trips.
   public var leaveTimeout = Duration.seconds(2)
 
+  /// Who is there: the parameters of SWIM and Lifeguard; nil for a node that keeps no list of members.
+  ///
+  /// Default: a list of members, chosen here: who else is there is what programs ask first.
+  public var membership: MembershipRules? = MembershipRules()
+
   /// Rules that are left out, to show that the simulator would notice.
   ///
   /// Default: none, chosen here: every rule has its reason.

@@ -76,6 +76,15 @@ enum Report {
         object.field("first", first)
         object.field("last", last)
         object.field("missing", missing)
+      case .member(let change, let member, let run, let endpoint):
+        object.field("event", "member")
+        object.field("change", "\(change)")
+        object.field("id", member.description)
+        object.field("member", run.description)
+        object.field("address", endpoint.text)
+      case .nameConflict(let endpoint):
+        object.field("event", "nameConflict")
+        object.field("address", endpoint.text)
       }
       object.field("at", now)
     }
@@ -94,6 +103,10 @@ enum Report {
       "\(endpoint.text) speaks another version of the protocol"
     case .gap(let origin, let first, let last, let missing):
       "gap: \(missing) messages of \(origin.description.prefix(8)) from \(first) to \(last) are lost"
+    case .member(let change, _, let run, let endpoint):
+      "member \(change): \(run.description.prefix(8)) at \(endpoint.text)"
+    case .nameConflict(let endpoint):
+      "the node at \(endpoint.text) has this node's name: give this one another"
     }
   }
 

@@ -72,6 +72,38 @@ public struct Counters: Sendable, Equatable {
   /// Messages of an overlay dropped: more than a neighbour may send, or members may subscribe here.
   public var droppedExcess: UInt64 = 0
 
+  /// SWIM: members probed, once a period.
+  public var probes: UInt64 = 0
+  /// SWIM: probes that neither the member nor anybody asked to probe it answered; each raises a suspicion, unless
+  /// this node has reason to doubt itself.
+  public var probesFailed: UInt64 = 0
+  /// SWIM: others asked to probe a member.
+  public var indirectProbes: UInt64 = 0
+  /// Lifeguard: times a member that probed for another one said that it got no answer either.
+  public var nacksSent: UInt64 = 0
+  /// SWIM: suspicions raised here.
+  public var suspicions: UInt64 = 0
+  /// SWIM: suspicions raised here and by others whose time ended here: members declared to have failed.
+  public var failuresDeclared: UInt64 = 0
+  /// Times this node had to say that it lives.
+  public var refutations: UInt64 = 0
+  /// Verdicts thrown away because this node had been stopped, or heard nobody.
+  public var verdictsDiscarded: UInt64 = 0
+  /// Pieces of news about members sent.
+  public var newsSent: UInt64 = 0
+  /// Bytes of news about members sent.
+  public var newsBytesSent: UInt64 = 0
+  /// Pieces of news about members received, known ones and new ones.
+  public var newsReceived: UInt64 = 0
+  /// Times the table of members was compared with a neighbour's that differed.
+  public var syncs: UInt64 = 0
+  /// Members not listed: the table was full of living ones.
+  public var membersRefused: UInt64 = 0
+  /// Members that were gone, forgotten to make room for others.
+  public var membersForgotten: UInt64 = 0
+  /// News dropped: they claim for one living member the name of another one.
+  public var nameConflicts: UInt64 = 0
+
   /// Links that came up.
   public var linksUp: UInt64 = 0
   /// Links that went down, for whatever reason.

@@ -42,4 +42,9 @@ public enum Event: Equatable, Sendable {
   case versionMismatch(Endpoint)
   /// Messages of `origin` from `first` to `last`, `missing` of them, passed the repair horizon undelivered.
   case gap(origin: MemberID, first: UInt64, last: UInt64, missing: UInt64)
+  /// Something became of a member; `Node.member` says more about it.
+  case member(MemberChange, StableID, MemberID, Endpoint)
+  /// Another living member, at this address, has the node's name. While joining, the node is disconnected; later
+  /// it is, when the other one's run is the greater.
+  case nameConflict(Endpoint)
 }
