@@ -17,22 +17,31 @@ public final class DrivenNode {
   public var onMessage: ((MemberID, UInt64, DeliveryLevel, UnsafeRawBufferPointer) -> Void)?
   /// Called by `receive` and `tick` for every event.
   public var onEvent: ((Event) -> Void)?
+  /// Called by `receive` and `tick`, after `onEvent`, for everything that becomes of a member.
+  public var onMember: ((MemberEvent) -> Void)?
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
-  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is
-  /// invalid.
-  public convenience init(bind: String, configuration: Configuration = .init()) throws {
-    try self.init(transport: UDPTransport(bind: bind), configuration: configuration)
+  /// - Parameter advertise: The address others reach this node at, where it differs from the bound one; port 0
+  ///   stands for the bound port.
+  /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
+  ///   the one to advertise, `ConfigurationError` when a limit is invalid.
+  public convenience init(
+    bind: String, advertise: String? = nil, configuration: Configuration = .init()
+  ) throws {
+    let transport = try UDPTransport(bind: bind)
+    let advertised = try advertise.map { try Endpoint.advertised($0, bound: transport.localEndpoint) }
+    try self.init(transport: transport, advertised: advertised, configuration: configuration)
   }
 
   /// Creates a node on any transport.
   ///
+  /// - Parameter advertised: Where others reach this node, where that differs from `transport.localEndpoint`.
   /// - Throws: `ConfigurationError` when a limit is invalid.
   public init(
-    transport: any DatagramTransport, configuration: Configuration = .init()
+    transport: any DatagramTransport, advertised: Endpoint? = nil, configuration: Configuration = .init()
   ) throws(ConfigurationError) {
-    driver = try NodeDriver(configuration: configuration, transport: transport)
+    driver = try NodeDriver(configuration: configuration, transport: transport, advertised: advertised)
   }
 
   /// The identity of this run of the node.
@@ -51,6 +60,31 @@ public final class DrivenNode {
   public var neighbourCount: Int { driver.node.neighbourCount }
   /// The longest payload of a message, in bytes.
   public var payloadLimit: Int { driver.node.configuration.payloadLimit }
+
+  /// Every member that is known, this node and those that are gone but remembered included, by name or address
+  /// text.
+  public var members: [Member] { Member.sorted(driver.node.members) }
+  /// How many members there are, by what is thought of them; cheaper than `members`.
+  public var memberCounts: MemberCounts { driver.node.memberCounts }
+  /// This node as a member; nil while it does not know its own address.
+  public var ownMember: Member? { driver.ownMember }
+  /// Lifeguard's local health multiplier, which is how much this node doubts itself: 0, well, to 8.
+  public var localHealth: Int { driver.node.localHealth }
+
+  /// The member of the given id; nil when it is not known.
+  public func member(_ id: StableID) -> Member? { driver.node.member(id) }
+
+  /// The member of the given name or at the given address, written as `host:port` with a numeric host; of several
+  /// at one address the one that lives. Nil when none is known.
+  public func member(named text: String) -> Member? { driver.member(named: text) }
+
+  /// Says something else of this node from now on: replaces all tags.
+  ///
+  /// - Throws: `MemberDataError` when they take more than `Member.tagLimit` bytes; then nothing changed.
+  public func setTags(_ tags: [String: String]) throws(MemberDataError) {
+    try driver.setTags(tags)
+    report()
+  }
 
   /// Joins through whichever of `contacts` answers first; with none, founds a cluster. The outcome is an
   /// event.
@@ -117,6 +151,10 @@ public final class DrivenNode {
       onMessage?(record.origin, record.sequence, record.level, driver.effects.deliveries.payload(index))
     }
     if count > 0 { driver.removeDeliveries() }
-    for event in driver.takeEvents() { onEvent?(event) }
+    for event in driver.takeEvents() {
+      let memberEvent = onMember == nil ? nil : driver.memberEvent(of: event)
+      onEvent?(event)
+      if let memberEvent { onMember?(memberEvent) }
+    }
   }
 }

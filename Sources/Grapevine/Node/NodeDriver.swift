@@ -16,9 +16,15 @@ final class NodeDriver {
   @exclusivity(unchecked) private(set) var effects: Effects
   /// Datagrams at the head of `effects` that have left already.
   private var sentCount = 0
+  /// Where others reach the node, when that is known.
+  let advertised: Endpoint?
 
-  init(configuration: Configuration, transport: any DatagramTransport) throws(ConfigurationError) {
+  /// Creates a node that others reach at `advertised`, or else where the transport is bound when that is one place.
+  init(
+    configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint? = nil
+  ) throws(ConfigurationError) {
     self.transport = transport
+    self.advertised = advertised ?? transport.localEndpoint.ifConcrete
     var entropy = SystemRandomNumberGenerator()
     node = try Node(
       configuration: configuration, identity: MemberID(entropy.next()), seed: entropy.next(),
@@ -76,6 +82,10 @@ final class NodeDriver {
 
   func leave() {
     node.leave(now: MonotonicClock.now(), into: &effects)
+  }
+
+  func setTags(_ tags: [String: String]) throws(MemberDataError) {
+    try node.setTags(tags, now: MonotonicClock.now())
   }
 
   func resumeDelivery() {
