@@ -22,26 +22,41 @@ public final class DrivenNode {
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
-  /// - Parameter advertise: The address others reach this node at, where it differs from the bound one; port 0
-  ///   stands for the bound port.
+  /// - Parameters:
+  ///   - bind: `host:port` or a multiaddress; port 0 takes a free port.
+  ///   - advertise: The address others reach this node at, where it differs from the bound one; port 0 stands for
+  ///     the bound port.
+  ///   - configuration: The limits and times of the protocol.
+  ///   - dataDirectory: Where the node keeps its members over a restart; see `GossipNode.Configuration`.
   /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
-  ///   the one to advertise, `ConfigurationError` when a limit is invalid.
+  ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
+  ///   cannot be used.
   public convenience init(
-    bind: String, advertise: String? = nil, configuration: Configuration = .init()
+    bind: String, advertise: String? = nil, configuration: Configuration = .init(),
+    dataDirectory: String? = nil
   ) throws {
     let transport = try UDPTransport(bind: bind)
     let advertised = try advertise.map { try Endpoint.advertised($0, bound: transport.localEndpoint) }
-    try self.init(transport: transport, advertised: advertised, configuration: configuration)
+    try self.init(
+      transport: transport, advertised: advertised, configuration: configuration, dataDirectory: dataDirectory
+    )
   }
 
   /// Creates a node on any transport.
   ///
-  /// - Parameter advertised: Where others reach this node, where that differs from `transport.localEndpoint`.
-  /// - Throws: `ConfigurationError` when a limit is invalid.
+  /// - Parameters:
+  ///   - transport: What carries its datagrams.
+  ///   - advertised: Where others reach this node, where that differs from `transport.localEndpoint`.
+  ///   - configuration: The limits and times of the protocol.
+  ///   - dataDirectory: Where the node keeps its members over a restart; see `GossipNode.Configuration`.
+  /// - Throws: `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory cannot be used.
   public init(
-    transport: any DatagramTransport, advertised: Endpoint? = nil, configuration: Configuration = .init()
-  ) throws(ConfigurationError) {
-    driver = try NodeDriver(configuration: configuration, transport: transport, advertised: advertised)
+    transport: any DatagramTransport, advertised: Endpoint? = nil, configuration: Configuration = .init(),
+    dataDirectory: String? = nil
+  ) throws {
+    let keeper = try SnapshotKeeper(directory: dataDirectory, for: configuration)
+    driver = try NodeDriver(
+      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper)
   }
 
   /// The identity of this run of the node.
@@ -60,6 +75,13 @@ public final class DrivenNode {
   public var neighbourCount: Int { driver.node.neighbourCount }
   /// The longest payload of a message, in bytes.
   public var payloadLimit: Int { driver.node.configuration.payloadLimit }
+
+  /// What became of the members that the node kept in its data directory in an earlier run.
+  public var snapshotRecovery: SnapshotRecovery { driver.keeper?.recovery ?? .none }
+  /// Times that the members could not be written to the data directory; each is tried again.
+  public var snapshotFailures: UInt64 { driver.keeper?.writer.record.failures ?? 0 }
+  /// Why that failed the last time; nil when it did not.
+  public var snapshotFailure: String? { driver.keeper?.writer.record.lastFailure }
 
   /// Every member that is known, this node and those that are gone but remembered included, by name or address
   /// text.
@@ -86,15 +108,15 @@ public final class DrivenNode {
     report()
   }
 
-  /// Joins through whichever of `contacts` answers first; with none, founds a cluster. The outcome is an
-  /// event.
+  /// Joins through whichever of `contacts` answers first; with none, founds a cluster, or returns to the members in
+  /// the data directory as `GossipNode.join` does. The outcome is an event.
   public func join(_ contacts: [Endpoint]) {
     driver.join(contacts)
     report()
   }
 
   /// Leaves after handing over what neighbours lack; `lifecycle` becomes `disconnected` within
-  /// `leaveTimeout`.
+  /// `leaveTimeout`. With a data directory, the call that makes it so waits until the members are on the disk.
   public func leave() {
     driver.leave()
     report()
@@ -151,7 +173,13 @@ public final class DrivenNode {
       onMessage?(record.origin, record.sequence, record.level, driver.effects.deliveries.payload(index))
     }
     if count > 0 { driver.removeDeliveries() }
-    for event in driver.takeEvents() {
+    let events = driver.takeEvents()
+    if driver.node.lifecycle == .disconnected, events.contains(.lifecycle(.disconnected)),
+      let last = driver.lastSnapshot()
+    {
+      driver.keeper?.writer.writeNow(last)
+    }
+    for event in events {
       let memberEvent = onMember == nil ? nil : driver.memberEvent(of: event)
       onEvent?(event)
       if let memberEvent { onMember?(memberEvent) }

@@ -15,6 +15,11 @@ extension GossipNode {
     /// Default: the bound address, and for a node bound to all addresses the one that its contacts see; chosen
     /// here.
     public var advertise: String?
+    /// The directory in which the node keeps the members it knows, so that it finds them again after a restart
+    /// without being told whom to join; created when only its last part is missing. Each node needs its own.
+    ///
+    /// Default: none, so that nothing is kept; chosen here.
+    public var dataDirectory: String?
     /// The limits and times of the protocol. Default: `GrapevineCore.Configuration()`, with its sources.
     public var core: GrapevineCore.Configuration
     /// Bytes of receive buffer to ask the system for. Default: 4 MiB, chosen here: what one loop turn can

@@ -21,6 +21,12 @@ public actor GossipNode {
     public var undecodable: UInt64
     /// Events that a reader of `events()` or `members` lost by falling behind.
     public var eventsLost: UInt64
+    /// Times the members were written to the data directory.
+    public var snapshotsWritten: UInt64
+    /// Times that failed; each is tried again.
+    public var snapshotFailures: UInt64
+    /// Why it failed the last time; nil when it did not.
+    public var snapshotFailure: String?
   }
 
   /// A neighbour: a member with which the node has a link.
@@ -39,6 +45,8 @@ public actor GossipNode {
   public nonisolated let localEndpoint: Endpoint
   /// The longest payload of a message, in bytes.
   public nonisolated let payloadLimit: Int
+  /// What became of the members that the node kept in its data directory in an earlier run.
+  public nonisolated let snapshotRecovery: SnapshotRecovery
 
   private nonisolated let loop: EventLoop
   nonisolated let client: NodeClient
@@ -56,7 +64,8 @@ public actor GossipNode {
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
   /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
-  ///   the one to advertise, `ConfigurationError` when a limit is invalid.
+  ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
+  ///   cannot be used.
   public init(_ configuration: Configuration = .init()) async throws {
     let transport = try UDPTransport(
       bind: configuration.bind, receiveBufferBytes: configuration.receiveBufferBytes)
@@ -67,24 +76,31 @@ public actor GossipNode {
     let advertised = try configuration.advertise.map {
       try Endpoint.advertised($0, bound: transport.localEndpoint)
     }
-    try self.init(configuration.core, transport: carrier, advertised: advertised)
+    try self.init(
+      configuration.core, transport: carrier, advertised: advertised,
+      dataDirectory: configuration.dataDirectory)
   }
 
   /// Creates a node on an in-memory network.
   ///
   /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is
-  /// invalid.
-  public init(on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init())
-    async throws
-  {
-    try self.init(core, transport: network.bind(port: port), advertised: nil)
+  ///   invalid, `SnapshotError` when the data directory cannot be used.
+  public init(
+    on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init(),
+    dataDirectory: String? = nil
+  ) async throws {
+    try self.init(
+      core, transport: network.bind(port: port), advertised: nil, dataDirectory: dataDirectory)
   }
 
   private init(
-    _ core: GrapevineCore.Configuration, transport: any DatagramTransport, advertised: Endpoint?
+    _ core: GrapevineCore.Configuration, transport: any DatagramTransport, advertised: Endpoint?,
+    dataDirectory: String?
   ) throws {
     loop = try EventLoop()
-    client = try NodeClient(configuration: core, transport: transport, advertised: advertised)
+    let keeper = try SnapshotKeeper(directory: dataDirectory, for: core)
+    snapshotRecovery = keeper?.recovery ?? .none
+    client = try NodeClient(configuration: core, transport: transport, advertised: advertised, keeper: keeper)
     outbox = client.outbox
     identity = client.driver.node.identity
     localEndpoint = transport.localEndpoint
@@ -108,6 +124,9 @@ extension GossipNode {
 
   /// Joins a cluster through whichever member answers first; with no address, founds one.
   ///
+  /// With no address and members in the data directory, joins through those of them that answer; when none does
+  /// within `joinTimeout`, founds the cluster anew, and goes on looking for them.
+  ///
   /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while.
   /// One that
   ///   cannot be looked up is passed over as long as there is another.
@@ -128,7 +147,7 @@ extension GossipNode {
     try await join(endpoints: contacts)
   }
 
-  /// Joins a cluster through whichever member answers first; with no endpoint, founds one.
+  /// Joins a cluster through whichever member answers first; with no endpoint, does as `join` with no address.
   ///
   /// - Throws: `JoinError` when no contact answers within `joinTimeout` or another member has the node's name;
   ///   `CancellationError` when the task is cancelled before a contact answers.
@@ -140,7 +159,7 @@ extension GossipNode {
     } onCancel: {
       Task { await self.giveUpJoining() }
     }
-    guard outcome.lifecycle != .connected else { return }
+    guard !outcome.isConnected else { return }
     if let holder = outcome.nameHolder {
       throw JoinError.nameTaken(name: client.name ?? localEndpoint.text, by: holder.text)
     }
@@ -151,9 +170,11 @@ extension GossipNode {
   private func giveUpJoining() { client.giveUpJoining() }
 
   /// Leaves the cluster after sending what was broadcast and handing over what neighbours lack, each within
-  /// `leaveTimeout`; ends `messages`, `events()` and what `members` tells.
+  /// `leaveTimeout`; ends `messages`, `events()` and what `members` tells. What is
+  /// kept in the data directory is on the disk then, and the directory free for another node.
   public func leave() async {
-    _ = await withCheckedContinuation { client.leave($0) }
+    await withCheckedContinuation { client.leave($0) }
+    await client.driver.keeper?.writer.finish(client.driver.lastSnapshot())
   }
 
   /// The present neighbours.
@@ -167,10 +188,12 @@ extension GossipNode {
 
   /// What the node has done so far.
   public var statistics: Statistics {
-    Statistics(
+    let snapshots = client.driver.keeper?.writer.record ?? .init()
+    return Statistics(
       core: client.driver.node.counters, transport: client.driver.transport.counters,
       unread: client.inbox.unreadCount, undecodable: client.inbox.undecodableCount,
-      eventsLost: client.eventsLost &+ client.members.lostCount)
+      eventsLost: client.eventsLost &+ client.members.lostCount, snapshotsWritten: snapshots.written,
+      snapshotFailures: snapshots.failures, snapshotFailure: snapshots.lastFailure)
   }
 
   /// Events from now on: the lifecycle, neighbours, gaps. Ends when the node leaves.

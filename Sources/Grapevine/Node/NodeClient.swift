@@ -26,7 +26,8 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private var eventReaders: [(id: Int, continuation: AsyncStream<Event>.Continuation)] = []
   /// The readers of what becomes of members.
   let members = MemberFeed()
-  private var lifecycleWaiters: [CheckedContinuation<LifecycleOutcome, Never>] = []
+  private var joinWaiters: [CheckedContinuation<JoinOutcome, Never>] = []
+  private var leaveWaiters: [CheckedContinuation<Void, Never>] = []
   /// The member that was found to have this node's name, since the node was last told to join.
   private var nameHolder: Endpoint?
   private var nextReader = 0
@@ -38,9 +39,11 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private static var holdLimit: Nanoseconds { 1_000_000_000 }
 
   init(
-    configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint?
+    configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint?,
+    keeper: SnapshotKeeper?
   ) throws(ConfigurationError) {
-    driver = try NodeDriver(configuration: configuration, transport: transport, advertised: advertised)
+    driver = try NodeDriver(
+      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper)
     outbox = Outbox(payloadLimit: configuration.payloadLimit)
     stage = Outbox.emptyStage(payloadLimit: configuration.payloadLimit)
   }
@@ -153,16 +156,19 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private func didEnter(_ lifecycle: Lifecycle) {
     outbox.setOpen(lifecycle == .connected)
     guard lifecycle == .connected || lifecycle == .disconnected || lifecycle == .destroyed else { return }
-    let outcome = LifecycleOutcome(lifecycle: lifecycle, nameHolder: nameHolder)
-    for waiter in lifecycleWaiters { waiter.resume(returning: outcome) }
-    lifecycleWaiters = []
+    let outcome = JoinOutcome(isConnected: lifecycle == .connected, nameHolder: nameHolder)
+    for waiter in joinWaiters { waiter.resume(returning: outcome) }
+    joinWaiters = []
+    guard lifecycle != .connected else { return }
+    for waiter in leaveWaiters { waiter.resume() }
+    leaveWaiters = []
     if hasLeft && lifecycle == .disconnected { inbox.finish() }
   }
 }
 
-/// How a wait for the lifecycle ended.
-struct LifecycleOutcome {
-  var lifecycle: Lifecycle
+/// How an attempt to join ended.
+struct JoinOutcome {
+  var isConnected: Bool
   /// The member that has the node's name.
   var nameHolder: Endpoint?
 }
@@ -186,9 +192,9 @@ extension NodeClient {
   }
 
   /// Starts joining; the continuation learns how it ended.
-  func join(_ contacts: [Endpoint], _ continuation: CheckedContinuation<LifecycleOutcome, Never>) {
+  func join(_ contacts: [Endpoint], _ continuation: CheckedContinuation<JoinOutcome, Never>) {
     nameHolder = nil
-    lifecycleWaiters.append(continuation)
+    joinWaiters.append(continuation)
     driver.join(contacts)
     report()
   }
@@ -201,19 +207,19 @@ extension NodeClient {
   }
 
   /// Leaves after everything staged was sent; the continuation learns when.
-  func leave(_ continuation: CheckedContinuation<LifecycleOutcome, Never>) {
+  func leave(_ continuation: CheckedContinuation<Void, Never>) {
     hasLeft = true
     if driver.node.lifecycle == .leaving || isLeaveWanted {
-      lifecycleWaiters.append(continuation)
+      leaveWaiters.append(continuation)
       return
     }
     guard driver.node.lifecycle == .connected || driver.node.lifecycle == .joining else {
       inbox.finish()
       report()
-      continuation.resume(returning: LifecycleOutcome(lifecycle: driver.node.lifecycle))
+      continuation.resume()
       return
     }
-    lifecycleWaiters.append(continuation)
+    leaveWaiters.append(continuation)
     outbox.setOpen(false)
     isLeaveWanted = true
     leaveLatest = MonotonicClock.now() + driver.node.configuration.leaveTimeout.asNanoseconds
