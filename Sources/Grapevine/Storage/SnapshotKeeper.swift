@@ -101,10 +101,12 @@ final class SnapshotKeeper {
   /// Forgets that the node was told to leave: it joins again.
   func rejoin() { parting = nil }
 
-  /// What to write last; nil when the node never had anything to write.
+  /// What to write last, after which nothing is written until the node joins again; nil when the node never had
+  /// anything to write.
   func last(_ members: MemberSnapshot) -> StoredSnapshot? {
     guard hasChanged else { return nil }
     var snapshot = parting ?? members
+    parting = snapshot
     snapshot.incarnation = max(snapshot.incarnation, members.incarnation)
     return StoredSnapshot(name: name, snapshot: snapshot)
   }

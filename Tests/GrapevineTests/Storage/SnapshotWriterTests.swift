@@ -94,7 +94,9 @@ struct SnapshotWriterTests {
     #expect(keeper.deadline == .never)
     #expect(keeper.last(MemberSnapshot(incarnation: 9)) == storedSnapshot(3, incarnation: 9))
     keeper.rejoin()
+    #expect(keeper.deadline != .never)
     #expect(keeper.last(storedSnapshot(1).snapshot) == storedSnapshot(1))
+    #expect(keeper.deadline == .never)
   }
 
   @Test("the incarnation of another name is not this node's")
