@@ -17,22 +17,46 @@ public final class DrivenNode {
   public var onMessage: ((MemberID, UInt64, DeliveryLevel, UnsafeRawBufferPointer) -> Void)?
   /// Called by `receive` and `tick` for every event.
   public var onEvent: ((Event) -> Void)?
+  /// Called by `receive` and `tick`, after `onEvent`, for everything that becomes of a member.
+  public var onMember: ((MemberEvent) -> Void)?
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
-  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is
-  /// invalid.
-  public convenience init(bind: String, configuration: Configuration = .init()) throws {
-    try self.init(transport: UDPTransport(bind: bind), configuration: configuration)
+  /// - Parameters:
+  ///   - bind: `host:port` or a multiaddress; port 0 takes a free port.
+  ///   - advertise: The address others reach this node at, where it differs from the bound one; port 0 stands for
+  ///     the bound port.
+  ///   - configuration: The limits and times of the protocol.
+  ///   - dataDirectory: Where the node keeps its members over a restart; see `GossipNode.Configuration`.
+  /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
+  ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
+  ///   cannot be used.
+  public convenience init(
+    bind: String, advertise: String? = nil, configuration: Configuration = .init(),
+    dataDirectory: String? = nil
+  ) throws {
+    let transport = try UDPTransport(bind: bind)
+    let advertised = try advertise.map { try Endpoint.advertised($0, bound: transport.localEndpoint) }
+    try self.init(
+      transport: transport, advertised: advertised, configuration: configuration, dataDirectory: dataDirectory
+    )
   }
 
   /// Creates a node on any transport.
   ///
-  /// - Throws: `ConfigurationError` when a limit is invalid.
+  /// - Parameters:
+  ///   - transport: What carries its datagrams.
+  ///   - advertised: Where others reach this node, where that differs from `transport.localEndpoint`.
+  ///   - configuration: The limits and times of the protocol.
+  ///   - dataDirectory: Where the node keeps its members over a restart; see `GossipNode.Configuration`.
+  /// - Throws: `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory cannot be used.
   public init(
-    transport: any DatagramTransport, configuration: Configuration = .init()
-  ) throws(ConfigurationError) {
-    driver = try NodeDriver(configuration: configuration, transport: transport)
+    transport: any DatagramTransport, advertised: Endpoint? = nil, configuration: Configuration = .init(),
+    dataDirectory: String? = nil
+  ) throws {
+    let keeper = try SnapshotKeeper(directory: dataDirectory, for: configuration)
+    driver = try NodeDriver(
+      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper)
   }
 
   /// The identity of this run of the node.
@@ -52,15 +76,47 @@ public final class DrivenNode {
   /// The longest payload of a message, in bytes.
   public var payloadLimit: Int { driver.node.configuration.payloadLimit }
 
-  /// Joins through whichever of `contacts` answers first; with none, founds a cluster. The outcome is an
-  /// event.
+  /// What became of the members that the node kept in its data directory in an earlier run.
+  public var snapshotRecovery: SnapshotRecovery { driver.keeper?.recovery ?? .none }
+  /// Times that the members could not be written to the data directory; each is tried again.
+  public var snapshotFailures: UInt64 { driver.keeper?.writer.record.failures ?? 0 }
+  /// Why that failed the last time; nil when it did not.
+  public var snapshotFailure: String? { driver.keeper?.writer.record.lastFailure }
+
+  /// Every member that is known, this node and those that are gone but remembered included, by name or address
+  /// text.
+  public var members: [Member] { Member.sorted(driver.node.members) }
+  /// How many members there are, by what is thought of them; cheaper than `members`.
+  public var memberCounts: MemberCounts { driver.node.memberCounts }
+  /// This node as a member; nil while it does not know its own address.
+  public var ownMember: Member? { driver.ownMember }
+  /// Lifeguard's local health multiplier, which is how much this node doubts itself: 0, well, to 8.
+  public var localHealth: Int { driver.node.localHealth }
+
+  /// The member of the given id; nil when it is not known.
+  public func member(_ id: StableID) -> Member? { driver.node.member(id) }
+
+  /// The member of the given name or at the given address, written as `host:port` with a numeric host; of several
+  /// at one address the one that lives. Nil when none is known.
+  public func member(named text: String) -> Member? { driver.member(named: text) }
+
+  /// Says something else of this node from now on: replaces all tags.
+  ///
+  /// - Throws: `MemberDataError` when they take more than `Member.tagLimit` bytes; then nothing changed.
+  public func setTags(_ tags: [String: String]) throws(MemberDataError) {
+    try driver.setTags(tags)
+    report()
+  }
+
+  /// Joins through whichever of `contacts` answers first; with none, founds a cluster, or returns to the members in
+  /// the data directory as `GossipNode.join` does. The outcome is an event.
   public func join(_ contacts: [Endpoint]) {
     driver.join(contacts)
     report()
   }
 
   /// Leaves after handing over what neighbours lack; `lifecycle` becomes `disconnected` within
-  /// `leaveTimeout`.
+  /// `leaveTimeout`. With a data directory, the call that makes it so waits until the members are on the disk.
   public func leave() {
     driver.leave()
     report()
@@ -117,6 +173,16 @@ public final class DrivenNode {
       onMessage?(record.origin, record.sequence, record.level, driver.effects.deliveries.payload(index))
     }
     if count > 0 { driver.removeDeliveries() }
-    for event in driver.takeEvents() { onEvent?(event) }
+    let events = driver.takeEvents()
+    if driver.node.lifecycle == .disconnected, events.contains(.lifecycle(.disconnected)),
+      let last = driver.lastSnapshot()
+    {
+      driver.keeper?.writer.writeNow(last)
+    }
+    for event in events {
+      let memberEvent = onMember == nil ? nil : driver.memberEvent(of: event)
+      onEvent?(event)
+      if let memberEvent { onMember?(memberEvent) }
+    }
   }
 }

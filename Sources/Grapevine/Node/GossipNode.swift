@@ -3,59 +3,12 @@
 import GrapevineCore
 import GrapevineTransport
 
-/// Why a node could not join.
-public enum JoinError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// None of the contacts answered in time.
-  case noContactAnswered([String])
-  /// The node is already a member or has been told to join.
-  case alreadyJoined
-  /// The node has left; its sequences have ended.
-  case hasLeft
-
-  /// What happened and what to do.
-  public var description: String {
-    switch self {
-    case .noContactAnswered(let contacts):
-      "no contact answered (\(contacts.joined(separator: ", "))): check the addresses, that a node runs there, "
-        + "and that it has the same cluster name"
-    case .alreadyJoined:
-      "the node has joined already"
-    case .hasLeft:
-      "the node has left the cluster: create another one to join again"
-    }
-  }
-}
-
 /// A member of a gossip cluster.
 ///
 /// The node runs on a thread of its own, which is also the executor of this actor. It ends with `leave`,
 /// which hands over what neighbours lack, or when the last reference goes; neither leaves a thread or a
 /// descriptor behind.
 public actor GossipNode {
-  /// How a node is set up.
-  public struct Configuration: Sendable {
-    /// The address to bind to, `host:port` or a multiaddress; port 0 takes a free port.
-    ///
-    /// Default: a free port on every IPv4 address, chosen here.
-    public var bind: String
-    /// The limits and times of the protocol. Default: `GrapevineCore.Configuration()`, with its sources.
-    public var core: GrapevineCore.Configuration
-    /// Bytes of receive buffer to ask the system for. Default: 4 MiB, chosen here: what one loop turn can
-    /// miss.
-    public var receiveBufferBytes = 4 << 20
-    /// The share of arriving datagrams to drop, for tests; 0 to 1. Default: 0, chosen here.
-    public var injectedLoss = 0.0
-    /// Whether trains of datagrams to one peer leave in one piece where the kernel can. Default: yes,
-    /// measured by `grapevine bench`.
-    public var segmentOffload = true
-
-    /// Creates a configuration.
-    public init(bind: String = "0.0.0.0:0", core: GrapevineCore.Configuration = .init()) {
-      self.bind = bind
-      self.core = core
-    }
-  }
-
   /// What a node has done.
   public struct Statistics: Sendable, Equatable {
     /// The counts of the protocol.
@@ -66,8 +19,14 @@ public actor GossipNode {
     public var unread: UInt64
     /// Typed messages whose value could not be decoded.
     public var undecodable: UInt64
-    /// Events that a reader of `events()` lost by falling behind.
+    /// Events that a reader of `events()` or `members` lost by falling behind.
     public var eventsLost: UInt64
+    /// Times the members were written to the data directory.
+    public var snapshotsWritten: UInt64
+    /// Times that failed; each is tried again.
+    public var snapshotFailures: UInt64
+    /// Why it failed the last time; nil when it did not.
+    public var snapshotFailure: String?
   }
 
   /// A neighbour: a member with which the node has a link.
@@ -86,9 +45,11 @@ public actor GossipNode {
   public nonisolated let localEndpoint: Endpoint
   /// The longest payload of a message, in bytes.
   public nonisolated let payloadLimit: Int
+  /// What became of the members that the node kept in its data directory in an earlier run.
+  public nonisolated let snapshotRecovery: SnapshotRecovery
 
   private nonisolated let loop: EventLoop
-  private nonisolated let client: NodeClient
+  nonisolated let client: NodeClient
   private nonisolated let outbox: Outbox
 
   /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each
@@ -102,8 +63,9 @@ public actor GossipNode {
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
-  /// - Throws: `TransportError` when the address cannot be used, `ConfigurationError` when a limit is
-  /// invalid.
+  /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
+  ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
+  ///   cannot be used.
   public init(_ configuration: Configuration = .init()) async throws {
     let transport = try UDPTransport(
       bind: configuration.bind, receiveBufferBytes: configuration.receiveBufferBytes)
@@ -111,22 +73,34 @@ public actor GossipNode {
     let carrier: any DatagramTransport =
       configuration.injectedLoss > 0
       ? LossyTransport(transport, loss: configuration.injectedLoss) : transport
-    try self.init(configuration.core, transport: carrier)
+    let advertised = try configuration.advertise.map {
+      try Endpoint.advertised($0, bound: transport.localEndpoint)
+    }
+    try self.init(
+      configuration.core, transport: carrier, advertised: advertised,
+      dataDirectory: configuration.dataDirectory)
   }
 
   /// Creates a node on an in-memory network.
   ///
   /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is
-  /// invalid.
-  public init(on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init())
-    async throws
-  {
-    try self.init(core, transport: network.bind(port: port))
+  ///   invalid, `SnapshotError` when the data directory cannot be used.
+  public init(
+    on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init(),
+    dataDirectory: String? = nil
+  ) async throws {
+    try self.init(
+      core, transport: network.bind(port: port), advertised: nil, dataDirectory: dataDirectory)
   }
 
-  private init(_ core: GrapevineCore.Configuration, transport: any DatagramTransport) throws {
+  private init(
+    _ core: GrapevineCore.Configuration, transport: any DatagramTransport, advertised: Endpoint?,
+    dataDirectory: String?
+  ) throws {
     loop = try EventLoop()
-    client = try NodeClient(configuration: core, transport: transport)
+    let keeper = try SnapshotKeeper(directory: dataDirectory, for: core)
+    snapshotRecovery = keeper?.recovery ?? .none
+    client = try NodeClient(configuration: core, transport: transport, advertised: advertised, keeper: keeper)
     outbox = client.outbox
     identity = client.driver.node.identity
     localEndpoint = transport.localEndpoint
@@ -150,11 +124,14 @@ extension GossipNode {
 
   /// Joins a cluster through whichever member answers first; with no address, founds one.
   ///
+  /// With no address and members in the data directory, joins through those of them that answer; when none does
+  /// within `joinTimeout`, founds the cluster anew, and goes on looking for them.
+  ///
   /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while.
   /// One that
   ///   cannot be looked up is passed over as long as there is another.
   /// - Throws: `AddressError` when there is no address left, or `JoinError` when no contact answers within
-  ///   `joinTimeout`.
+  ///   `joinTimeout` or another member has the node's name.
   public nonisolated func join(_ addresses: [String] = []) async throws {
     // Off the node's thread: a name server may take its time.
     var contacts: [Endpoint] = []
@@ -170,10 +147,10 @@ extension GossipNode {
     try await join(endpoints: contacts)
   }
 
-  /// Joins a cluster through whichever member answers first; with no endpoint, founds one.
+  /// Joins a cluster through whichever member answers first; with no endpoint, does as `join` with no address.
   ///
-  /// - Throws: `JoinError` when no contact answers within `joinTimeout`; `CancellationError` when the task is
-  ///   cancelled before one does.
+  /// - Throws: `JoinError` when no contact answers within `joinTimeout` or another member has the node's name;
+  ///   `CancellationError` when the task is cancelled before a contact answers.
   public func join(endpoints contacts: [Endpoint]) async throws {
     guard !client.hasLeft else { throw JoinError.hasLeft }
     guard lifecycle == .initialized || lifecycle == .disconnected else { throw JoinError.alreadyJoined }
@@ -182,16 +159,22 @@ extension GossipNode {
     } onCancel: {
       Task { await self.giveUpJoining() }
     }
-    if outcome != .connected { try Task.checkCancellation() }
-    guard outcome == .connected else { throw JoinError.noContactAnswered(contacts.map(\.text)) }
+    guard !outcome.isConnected else { return }
+    if let holder = outcome.nameHolder {
+      throw JoinError.nameTaken(name: client.name ?? localEndpoint.text, by: holder.text)
+    }
+    try Task.checkCancellation()
+    throw JoinError.noContactAnswered(contacts.map(\.text))
   }
 
   private func giveUpJoining() { client.giveUpJoining() }
 
   /// Leaves the cluster after sending what was broadcast and handing over what neighbours lack, each within
-  /// `leaveTimeout`; ends `messages` and `events()`.
+  /// `leaveTimeout`; ends `messages`, `events()` and what `members` tells. What is
+  /// kept in the data directory is on the disk then, and the directory free for another node.
   public func leave() async {
-    _ = await withCheckedContinuation { client.leave($0) }
+    await withCheckedContinuation { client.leave($0) }
+    await client.driver.keeper?.writer.finish(client.driver.lastSnapshot())
   }
 
   /// The present neighbours.
@@ -205,10 +188,12 @@ extension GossipNode {
 
   /// What the node has done so far.
   public var statistics: Statistics {
-    Statistics(
+    let snapshots = client.driver.keeper?.writer.record ?? .init()
+    return Statistics(
       core: client.driver.node.counters, transport: client.driver.transport.counters,
       unread: client.inbox.unreadCount, undecodable: client.inbox.undecodableCount,
-      eventsLost: client.eventsLost)
+      eventsLost: client.eventsLost &+ client.members.lostCount, snapshotsWritten: snapshots.written,
+      snapshotFailures: snapshots.failures, snapshotFailure: snapshots.lastFailure)
   }
 
   /// Events from now on: the lifecycle, neighbours, gaps. Ends when the node leaves.

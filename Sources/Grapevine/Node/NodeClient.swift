@@ -24,7 +24,12 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   /// Events that readers lost by falling behind.
   private(set) var eventsLost: UInt64 = 0
   private var eventReaders: [(id: Int, continuation: AsyncStream<Event>.Continuation)] = []
-  private var lifecycleWaiters: [CheckedContinuation<Lifecycle, Never>] = []
+  /// The readers of what becomes of members.
+  let members = MemberFeed()
+  private var joinWaiters: [CheckedContinuation<JoinOutcome, Never>] = []
+  private var leaveWaiters: [CheckedContinuation<Void, Never>] = []
+  /// The member that was found to have this node's name, since the node was last told to join.
+  private var nameHolder: Endpoint?
   private var nextReader = 0
 
   /// Batches of datagrams taken before the answers are sent. Chosen here: keeps a busy loop answering.
@@ -33,8 +38,12 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   /// deferred, so that neighbours do not take this node for dead. Chosen here: well below the link timeout.
   private static var holdLimit: Nanoseconds { 1_000_000_000 }
 
-  init(configuration: Configuration, transport: any DatagramTransport) throws(ConfigurationError) {
-    driver = try NodeDriver(configuration: configuration, transport: transport)
+  init(
+    configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint?,
+    keeper: SnapshotKeeper?
+  ) throws(ConfigurationError) {
+    driver = try NodeDriver(
+      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper)
     outbox = Outbox(payloadLimit: configuration.payloadLimit)
     stage = Outbox.emptyStage(payloadLimit: configuration.payloadLimit)
   }
@@ -122,7 +131,13 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   /// Tells what happened.
   private func report() {
     for event in driver.takeEvents() {
-      if case .lifecycle(let lifecycle) = event { didEnter(lifecycle) }
+      switch event {
+      case .lifecycle(let lifecycle): didEnter(lifecycle)
+      case .nameConflict(let holder): nameHolder = holder
+      case .member where members.isRead:
+        if let event = driver.memberEvent(of: event) { members.tell(event) }
+      default: break
+      }
       for reader in eventReaders {
         if case .dropped = reader.continuation.yield(event) { eventsLost += 1 }
       }
@@ -135,22 +150,51 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private func finishEvents() {
     for reader in eventReaders { reader.continuation.finish() }
     eventReaders = []
+    members.finish()
   }
 
   private func didEnter(_ lifecycle: Lifecycle) {
     outbox.setOpen(lifecycle == .connected)
     guard lifecycle == .connected || lifecycle == .disconnected || lifecycle == .destroyed else { return }
-    for waiter in lifecycleWaiters { waiter.resume(returning: lifecycle) }
-    lifecycleWaiters = []
+    let outcome = JoinOutcome(isConnected: lifecycle == .connected, nameHolder: nameHolder)
+    for waiter in joinWaiters { waiter.resume(returning: outcome) }
+    joinWaiters = []
+    guard lifecycle != .connected else { return }
+    for waiter in leaveWaiters { waiter.resume() }
+    leaveWaiters = []
     if hasLeft && lifecycle == .disconnected { inbox.finish() }
   }
 }
 
+/// How an attempt to join ended.
+struct JoinOutcome {
+  var isConnected: Bool
+  /// The member that has the node's name.
+  var nameHolder: Endpoint?
+}
+
 // Called by the actor, on the loop's thread.
 extension NodeClient {
+  /// The node's name; nil when its address stands for it.
+  var name: String? { driver.name }
+
+  /// The members now, and all that becomes of them from then on.
+  func watchMembers() -> MemberWatch {
+    // What has happened already is part of the members, and must not be told again.
+    report()
+    return MemberWatch(present: Member.sorted(driver.node.members), events: members.subscribe())
+  }
+
+  /// Says something else of this node.
+  func setTags(_ tags: [String: String]) throws(MemberDataError) {
+    try driver.setTags(tags)
+    report()
+  }
+
   /// Starts joining; the continuation learns how it ended.
-  func join(_ contacts: [Endpoint], _ continuation: CheckedContinuation<Lifecycle, Never>) {
-    lifecycleWaiters.append(continuation)
+  func join(_ contacts: [Endpoint], _ continuation: CheckedContinuation<JoinOutcome, Never>) {
+    nameHolder = nil
+    joinWaiters.append(continuation)
     driver.join(contacts)
     report()
   }
@@ -163,19 +207,19 @@ extension NodeClient {
   }
 
   /// Leaves after everything staged was sent; the continuation learns when.
-  func leave(_ continuation: CheckedContinuation<Lifecycle, Never>) {
+  func leave(_ continuation: CheckedContinuation<Void, Never>) {
     hasLeft = true
     if driver.node.lifecycle == .leaving || isLeaveWanted {
-      lifecycleWaiters.append(continuation)
+      leaveWaiters.append(continuation)
       return
     }
     guard driver.node.lifecycle == .connected || driver.node.lifecycle == .joining else {
       inbox.finish()
       report()
-      continuation.resume(returning: driver.node.lifecycle)
+      continuation.resume()
       return
     }
-    lifecycleWaiters.append(continuation)
+    leaveWaiters.append(continuation)
     outbox.setOpen(false)
     isLeaveWanted = true
     leaveLatest = MonotonicClock.now() + driver.node.configuration.leaveTimeout.asNanoseconds

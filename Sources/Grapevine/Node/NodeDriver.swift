@@ -16,14 +16,27 @@ final class NodeDriver {
   @exclusivity(unchecked) private(set) var effects: Effects
   /// Datagrams at the head of `effects` that have left already.
   private var sentCount = 0
+  /// Where others reach the node, when that is known.
+  let advertised: Endpoint?
+  /// What keeps the members over a restart, if anything does.
+  let keeper: SnapshotKeeper?
+  /// Whether the node joins through members that it remembers, and not through contacts it was given.
+  private var isReturning = false
 
-  init(configuration: Configuration, transport: any DatagramTransport) throws(ConfigurationError) {
+  /// Creates a node that others reach at `advertised`, or else where the transport is bound when that is one place.
+  init(
+    configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint? = nil,
+    keeper: SnapshotKeeper? = nil
+  ) throws(ConfigurationError) {
     self.transport = transport
+    self.advertised = advertised ?? transport.localEndpoint.ifConcrete
+    self.keeper = keeper
     var entropy = SystemRandomNumberGenerator()
     node = try Node(
       configuration: configuration, identity: MemberID(entropy.next()), seed: entropy.next(),
       receiveWindow: transport.receiveWindow)
     effects = Effects(for: configuration)
+    if let keeper { node.recall(keeper.recalled) }
   }
 
   /// Takes one batch of datagrams from the transport.
@@ -52,6 +65,7 @@ final class NodeDriver {
   func advance() -> Bool {
     let now = MonotonicClock.now()
     node.advance(now: now, into: &effects)
+    keeper?.advance(now: now) { node.memberSnapshot }
     return send(now: now)
   }
 
@@ -70,12 +84,26 @@ final class NodeDriver {
     }
   }
 
+  /// Joins through whichever of `contacts` answers first; with none, through members that are remembered, and
+  /// founds a cluster when there are none of these either.
   func join(_ contacts: [Endpoint]) {
-    node.join(contacts, now: MonotonicClock.now(), into: &effects)
+    var chosen = contacts
+    if let keeper, node.lifecycle == .initialized || node.lifecycle == .disconnected {
+      keeper.rejoin()
+      if contacts.isEmpty { chosen = keeper.contacts(without: advertised) }
+      isReturning = contacts.isEmpty && !chosen.isEmpty
+    }
+    node.join(chosen, now: MonotonicClock.now(), into: &effects)
   }
 
   func leave() {
+    if node.lifecycle == .connected { keeper?.part(node.memberSnapshot) }
     node.leave(now: MonotonicClock.now(), into: &effects)
+  }
+
+  func setTags(_ tags: [String: String]) throws(MemberDataError) {
+    try node.setTags(tags, now: MonotonicClock.now())
+    keeper?.noteChange()
   }
 
   func resumeDelivery() {
@@ -88,14 +116,36 @@ final class NodeDriver {
     try node.broadcast(payload, level: level, isTagged: isTagged, now: now)
   }
 
-  var nextDeadline: Instant { node.nextDeadline }
+  /// When to advance at the latest.
+  var nextDeadline: Instant { min(node.nextDeadline, keeper?.deadline ?? .never) }
 
   /// Takes the events that happened since the last call.
   func takeEvents() -> [Event] {
     guard !effects.events.isEmpty else { return [] }
-    defer { effects.removeEvents() }
-    return effects.events
+    var events = effects.events
+    effects.removeEvents()
+    if isReturning { settleReturn(&events) }
+    keeper?.note(events)
+    return events
   }
+
+  /// Founds the cluster anew when none of the members that are remembered answered: they may all be starting like
+  /// this one, and are looked for from time to time.
+  private func settleReturn(_ events: inout [Event]) {
+    guard events.contains(.joinFailed) else {
+      if node.lifecycle != .joining { isReturning = false }
+      return
+    }
+    isReturning = false
+    // To the application this is still one attempt to join.
+    events.removeAll { $0 == .joinFailed || $0 == .lifecycle(.disconnected) }
+    node.join([], now: MonotonicClock.now(), into: &effects)
+    events += effects.events.filter { $0 != .lifecycle(.joining) }
+    effects.removeEvents()
+  }
+
+  /// What to write of the members when the node has left; nil when there is nothing.
+  func lastSnapshot() -> StoredSnapshot? { keeper?.last(node.memberSnapshot) }
 
   func removeDeliveries() { effects.removeDeliveries() }
 

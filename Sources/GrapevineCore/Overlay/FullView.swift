@@ -116,7 +116,7 @@ struct FullView: OverlayRules {
     if view.up == 0, !view.contacts.isEmpty {
       if let contact = view.freeContact() {
         view.greet(contact, peer: 0, need: .join, now: now)
-        contactBackoff = min(contactBackoff * 2, 5_000_000_000)
+        view.lengthen(&contactBackoff, limit: 5_000_000_000)
       }
       nextConnect = now + view.jittered(contactBackoff)
     }

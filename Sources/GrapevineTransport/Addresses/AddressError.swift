@@ -16,6 +16,8 @@ public enum AddressError: Error, Equatable, Sendable, CustomStringConvertible {
   case multiaddressInvalid(text: String, part: String)
   /// The name service gave no address for the host; `reason` is what it said.
   case unresolved(text: String, host: String, reason: String)
+  /// The address is well written, but no datagram can be sent to it: it stands for all or many addresses.
+  case unreachable(text: String)
 
   /// One sentence that says what was got and what would do.
   public var description: String {
@@ -36,6 +38,8 @@ public enum AddressError: Error, Equatable, Sendable, CustomStringConvertible {
         + "/ip6/::1/udp/7946, /dns/localhost/udp/7946 or /ip/127.0.0.1/port/7946"
     case .unresolved(let text, let host, let reason):
       "host \(quoted(host)) in \(quoted(text)) has no address: \(reason)"
+    case .unreachable(let text):
+      "\(quoted(text)) is not where others can send to: write the address of one machine and its port"
     }
   }
 

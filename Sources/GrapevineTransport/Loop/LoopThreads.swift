@@ -44,7 +44,7 @@ private final class ThreadStart {
 /// runs.
 ///
 /// - Parameter stackBytes: Raised to the system's least stack and to whole pages.
-func startThread(name: String, stackBytes: Int, _ body: @escaping @Sendable () -> Void) -> Int32 {
+package func startThread(name: String, stackBytes: Int, _ body: @escaping @Sendable () -> Void) -> Int32 {
   var attributes = pthread_attr_t()
   let error = pthread_attr_init(&attributes)
   guard error == 0 else { return error }

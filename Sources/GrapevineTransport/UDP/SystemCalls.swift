@@ -28,7 +28,7 @@
 /// A call that moves up to so many messages: socket, messages, count.
 typealias MessageCall = @Sendable (Int32, UnsafeMutablePointer<Message>, Int) -> Int32
 
-enum SystemCalls {
+package enum SystemCalls {
   #if canImport(Darwin)
     static let datagramSocketType = SOCK_DGRAM
   #elseif canImport(Musl)
@@ -38,7 +38,7 @@ enum SystemCalls {
   #endif
 
   /// What the system calls the error.
-  static func text(ofError error: Int32) -> String {
+  package static func text(ofError error: Int32) -> String {
     withUnsafeTemporaryAllocation(of: CChar.self, capacity: 128) { buffer in
       buffer.initialize(repeating: 0)
       guard let base = buffer.baseAddress, strerror_r(error, base, buffer.count) == 0 else {

@@ -62,6 +62,24 @@ struct JoinTests {
     #expect(second.texts == ["after"])
   }
 
+  @Test(
+    "of many contacts each has its turn in time, so that the one that lives is found",
+    arguments: [OverlayKind.hyParView, .scamp(ScampRules()), .full])
+  func oneOfMany(overlay: OverlayKind) throws {
+    var configuration = World.small
+    configuration.overlay = overlay
+    configuration.viewCapacity = 12
+    for living in [2, 33] {
+      let world = World()
+      let founder = try world.add(living, configuration: configuration)
+      let newcomer = try world.add(1, configuration: configuration)
+      world.join(founder, [])
+      world.join(newcomer, (2...33).map { World.endpoint($0) })
+      #expect(world.run(14_900) { newcomer.node.lifecycle == .connected })
+      #expect(newcomer.node.neighbours.map(\.member) == [founder.id])
+    }
+  }
+
   private static var narrow: Configuration {
     var configuration = World.small
     configuration.viewTarget = 2

@@ -43,7 +43,7 @@ extension HyParView {
       let contact = view.freeContact()
     {
       nextContact = now + view.jittered(contactBackoff)
-      contactBackoff = min(contactBackoff * 2, 5_000_000_000)
+      view.lengthen(&contactBackoff, limit: 5_000_000_000)
       view.greet(contact, peer: 0, need: need, now: now)
       return
     }
@@ -52,7 +52,7 @@ extension HyParView {
       return
     }
     nextConnect = now + view.jittered(contactBackoff)
-    contactBackoff = min(contactBackoff * 2, view.up == 0 ? 5_000_000_000 : 30_000_000_000)
+    view.lengthen(&contactBackoff, limit: view.up == 0 ? 5_000_000_000 : 30_000_000_000)
     if let contact = view.freeContact(), view.up != 0 || view.lost.count == 0 || view.generator.chance(0.5) {
       view.greet(contact, peer: 0, need: need, now: now)
     } else if view.up == 0, let peer = view.lost.pick(now: now, using: &view.generator) {

@@ -302,7 +302,8 @@ extension Neighbourhood {
     let link = links[slot]
     // Where others can be asked instead, fewer attempts are made: after a disaster most candidates are dead.
     // An arc is with whom it is with.
-    let hasOthers = !link.isContact && !link.isOut && passive.count > 1
+    let hasOthers =
+      link.isContact ? hasManyContacts : !link.isOut && passive.count > 1
     let limit = hasOthers ? (configuration.handshakeAttempts + 1) / 2 : configuration.handshakeAttempts
     guard Int(link.attempts) < limit else {
       links.free(slot)

@@ -16,6 +16,8 @@ struct Neighbourhood: ~Copyable {
   /// Members that were lost, to be tried again in case it was the network.
   var lost: PeerTable
   var contacts: [Endpoint] = []
+  /// Contacts asked, counted so that of many each has its turn.
+  private var contactsAsked: UInt32 = 0
   var generator: Generator
   /// The key of cookies.
   let secret: SecretKey
@@ -192,15 +194,26 @@ extension Neighbourhood {
     generator.slot(of: up & ~excluded)
   }
 
-  /// A random contact without a link or a handshake.
+  /// A random contact without a link or a handshake; of many contacts the one whose turn it is.
   mutating func freeContact() -> Endpoint? {
     guard !contacts.isEmpty else { return nil }
-    let start = generator.below(contacts.count)
+    let start = hasManyContacts ? Int(contactsAsked) % contacts.count : generator.below(contacts.count)
     for step in 0..<contacts.count {
       let contact = contacts[(start + step) % contacts.count]
       if slot(of: contact) == nil { return contact }
     }
     return nil
+  }
+
+  /// Whether there are so many contacts that they cannot be a chosen few of which most answer. Chosen here.
+  var hasManyContacts: Bool { contacts.count > 8 }
+
+  /// Doubles the pause between contacts, up to `limit`; of many, each has its turn before the pause grows, for most
+  /// may be dead, and the one that lives must be found all the same.
+  mutating func lengthen(_ pause: inout Nanoseconds, limit: Nanoseconds) {
+    contactsAsked &+= 1
+    guard !hasManyContacts || Int(contactsAsked) % contacts.count == 0 else { return }
+    pause = min(pause * 2, limit)
   }
 
   /// Remembers members that a peer named, except ourselves, neighbours and unusable addresses.

@@ -100,7 +100,7 @@ extension Scamp {
     _ view: inout Neighbourhood, now: Instant, counters: inout Counters, into effects: inout Effects
   ) {
     nextSeek = now + view.jittered(seekBackoff)
-    seekBackoff = min(seekBackoff * 2, 5_000_000_000)
+    view.lengthen(&seekBackoff, limit: 5_000_000_000)
     if let slot = view.randomNeighbour() {
       subscribe(at: slot, as: .newcomer, &view, now: now, counters: &counters, into: &effects)
       return

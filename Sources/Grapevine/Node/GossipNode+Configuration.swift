@@ -1,0 +1,40 @@
+// What an application chooses when it creates a node.
+
+import GrapevineCore
+
+extension GossipNode {
+  /// How a node is set up.
+  public struct Configuration: Sendable {
+    /// The address to bind to, `host:port` or a multiaddress; port 0 takes a free port.
+    ///
+    /// Default: a free port on every IPv4 address, chosen here.
+    public var bind: String
+    /// The address others reach this node at, where it differs from the bound one: `host:port` or a multiaddress;
+    /// port 0 stands for the bound port.
+    ///
+    /// Default: the bound address, and for a node bound to all addresses the one that its contacts see; chosen
+    /// here.
+    public var advertise: String?
+    /// The directory in which the node keeps the members it knows, so that it finds them again after a restart
+    /// without being told whom to join; created when only its last part is missing. Each node needs its own.
+    ///
+    /// Default: none, so that nothing is kept; chosen here.
+    public var dataDirectory: String?
+    /// The limits and times of the protocol. Default: `GrapevineCore.Configuration()`, with its sources.
+    public var core: GrapevineCore.Configuration
+    /// Bytes of receive buffer to ask the system for. Default: 4 MiB, chosen here: what one loop turn can
+    /// miss.
+    public var receiveBufferBytes = 4 << 20
+    /// The share of arriving datagrams to drop, for tests; 0 to 1. Default: 0, chosen here.
+    public var injectedLoss = 0.0
+    /// Whether trains of datagrams to one peer leave in one piece where the kernel can. Default: yes,
+    /// measured by `grapevine bench`.
+    public var segmentOffload = true
+
+    /// Creates a configuration.
+    public init(bind: String = "0.0.0.0:0", core: GrapevineCore.Configuration = .init()) {
+      self.bind = bind
+      self.core = core
+    }
+  }
+}
