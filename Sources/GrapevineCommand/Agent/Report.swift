@@ -8,12 +8,15 @@ import GrapevineTransport
 enum Report {
   private static var now: UInt64 { MonotonicClock.now().nanoseconds }
 
-  static func listening(_ node: GossipNode, _ isJSON: Bool, _ output: inout JSONWriter) {
+  static func listening(
+    _ node: GossipNode, control: String?, _ isJSON: Bool, _ output: inout JSONWriter
+  ) {
     guard isJSON else { return output.line("listening on \(node.localEndpoint.text)") }
     output.object {
       $0.field("event", "listening")
       $0.field("address", node.localEndpoint.text)
       $0.field("member", node.identity.description)
+      if let control { $0.field("control", control) }
       $0.field("at", now)
     }
   }
@@ -106,7 +109,7 @@ enum Report {
     case .member(let change, _, let run, let endpoint):
       "member \(change): \(run.description.prefix(8)) at \(endpoint.text)"
     case .nameConflict(let endpoint):
-      "the node at \(endpoint.text) has this node's name: give this one another"
+      "name conflict: the member at \(endpoint.text) has this one's name"
     }
   }
 

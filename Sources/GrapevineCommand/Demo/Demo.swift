@@ -79,7 +79,7 @@ final class Demo {
   }
 
   private func start(_ path: String, join contact: String?) throws(DemoFailure) {
-    var arguments = ["agent", "--json", "--exit-at-end", "--bind", "127.0.0.1:0"]
+    var arguments = ["agent", "--json", "--exit-at-end", "--bind", "127.0.0.1:0", "--control", "none"]
     arguments += ["--join-timeout", "\(options.timeout)"]
     if options.loss > 0 { arguments += ["--loss", "\(options.loss)"] }
     if let contact { arguments += ["--join", contact] }

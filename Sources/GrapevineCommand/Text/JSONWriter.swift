@@ -31,8 +31,20 @@ struct JSONWriter {
 
   mutating func field(_ name: String, _ value: String) {
     key(name)
-    var value = value
-    value.withUTF8 { quote(UnsafeRawBufferPointer($0)) }
+    quote(value)
+  }
+
+  /// A field that is an object of texts, in the order of their names, whatever these hold.
+  mutating func field(_ name: String, _ texts: [String: String]) {
+    field(name) { object in
+      for (key, value) in texts.sorted(by: { $0.key < $1.key }) {
+        if object.needsComma { object.bytes.append(UInt8(ascii: ",")) }
+        object.needsComma = true
+        object.quote(key)
+        object.bytes.append(UInt8(ascii: ":"))
+        object.quote(value)
+      }
+    }
   }
 
   mutating func field(_ name: String, _ value: some BinaryInteger) {
@@ -98,6 +110,11 @@ struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
     bytes += name.utf8
     bytes += "\":".utf8
+  }
+
+  private mutating func quote(_ text: String) {
+    var text = text
+    text.withUTF8 { quote(UnsafeRawBufferPointer($0)) }
   }
 
   /// Writes UTF-8 in quotes, with everything escaped that JSON or a terminal would misread.
