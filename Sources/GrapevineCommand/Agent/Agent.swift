@@ -53,6 +53,7 @@ actor Agent {
       try await startControl(node)
       let path = control.withLock { $0?.path }
       write { [isJSON = options.isJSON] in Report.listening(node, control: path, isJSON, &$0) }
+      printSnapshot(node.snapshotRecovery)
       // In this order: whatever `events` tells of members, `memberEvents` tells too.
       let memberEvents = node.members.events
       let events = await node.events()
@@ -65,6 +66,9 @@ actor Agent {
       try await node.join(options.contacts)
       hasJoined = true
       try startInput(node)
+    } catch JoinError.hasLeft {
+      // A signal came before joining began.
+      await end(ExitCode.success)
     } catch {
       guard !isEnding else { return }
       Standard.error("grapevine agent: \(error)\n")
@@ -86,6 +90,9 @@ actor Agent {
       await node.leave()
       for reader in readers { await reader.value }
       let statistics = await node.statistics
+      if let reason = statistics.snapshotFailure {
+        Standard.error("grapevine agent: the members were not always kept in the data directory: \(reason)\n")
+      }
       if options.isJSON { Report.counters(statistics, &output) }
     }
     flush()
@@ -161,6 +168,21 @@ extension Agent {
         print(told)
         if told.change == change, told.member.id == id, told.member.run == run { break }
       }
+    }
+  }
+
+  /// Prints what was in the data directory, if there is one; damage on standard error in any case.
+  private func printSnapshot(_ recovery: SnapshotRecovery) {
+    guard options.node.dataDirectory != nil else { return }
+    if options.isJSON { write { Report.snapshot(recovery, &$0) } }
+    switch recovery {
+    case .none: break
+    case .loaded(let members):
+      if !options.isJSON { Standard.error("\(members) members of the last run are remembered\n") }
+    case .damaged(let reason, let setAside):
+      Standard.error(
+        "grapevine agent: the members of the last run are lost, since their file is damaged (\(reason)); "
+          + "it is called \(setAside) now\n")
     }
   }
 

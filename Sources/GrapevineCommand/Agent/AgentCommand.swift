@@ -27,7 +27,7 @@ enum AgentCommand {
       Option(
         name: "--join", placeholder: "ADDR", value: .list,
         help: "A member to join through, HOST:PORT or a multiaddress; may be given several times",
-        defaultText: "none: found a cluster"),
+        defaultText: "none: found a cluster, or with --data return to it"),
       Option(
         name: "--join-timeout", placeholder: "S", value: .real(0.1...3_600, default: 15),
         help: "Seconds after which joining fails when no contact answers"),
@@ -92,7 +92,7 @@ enum AgentCommand {
     notes: """
       Text: deliveries go to standard output, events (neighbours, gaps, lifecycle) to standard error; control
       characters of a message are shown as \\xNN. JSON: everything goes to standard output as {"event": ...}:
-      listening, lifecycle, broadcast (a line was taken), delivery, neighbourUp, neighbourDown, member (its "change" is
+      listening, snapshot (what was in the directory of --data), lifecycle, broadcast (a line was taken), delivery, neighbourUp, neighbourDown, member (its "change" is
       joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, rejected (a line too long to
       send), joinFailed, versionMismatch and, at the end, counters. "at" is in nanoseconds of
       CLOCK_MONOTONIC, which all processes of a machine share. A payload that is not UTF-8 has its bytes in

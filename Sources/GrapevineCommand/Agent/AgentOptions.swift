@@ -55,6 +55,12 @@ struct AgentOptions: Sendable {
     case "none": control = .none
     case let path: control = .path(path)
     }
+    if arguments.has("--data") {
+      guard !arguments.text("--data").isEmpty else {
+        throw AgentCommand.table.failure("--data is empty; it must be a directory")
+      }
+      node.dataDirectory = arguments.text("--data")
+    }
     try Self.check("--bind", node.bind)
     if arguments.has("--advertise") {
       node.advertise = arguments.text("--advertise")

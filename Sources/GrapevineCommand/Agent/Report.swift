@@ -21,6 +21,23 @@ enum Report {
     }
   }
 
+  static func snapshot(_ recovery: SnapshotRecovery, _ output: inout JSONWriter) {
+    output.object { object in
+      object.field("event", "snapshot")
+      switch recovery {
+      case .none: object.field("outcome", "none")
+      case .loaded(let members):
+        object.field("outcome", "loaded")
+        object.field("members", members)
+      case .damaged(let reason, let setAside):
+        object.field("outcome", "damaged")
+        object.field("reason", reason)
+        object.field("setAside", setAside)
+      }
+      object.field("at", now)
+    }
+  }
+
   static func delivery(_ message: Message, _ isJSON: Bool, _ output: inout JSONWriter) {
     guard isJSON else {
       return output.line("\(message.sender.description.prefix(8))  \(printable(message.payload.text))")
@@ -129,6 +146,9 @@ enum Report {
       fields(of: statistics.core, &object)
       object.field("unread", statistics.unread)
       object.field("undecodable", statistics.undecodable)
+      object.field("eventsLost", statistics.eventsLost)
+      object.field("snapshotsWritten", statistics.snapshotsWritten)
+      object.field("snapshotFailures", statistics.snapshotFailures)
       object.field("transport") { fields(of: statistics.transport, &$0) }
       object.field("at", now)
     }

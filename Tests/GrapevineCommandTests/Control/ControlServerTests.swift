@@ -15,7 +15,6 @@ struct ControlServerTests {
     let server: ControlServer
 
     init(_ requests: [ControlRequest], patience: Nanoseconds = 10_000_000_000) async throws {
-      signal(SIGPIPE, SIG_IGN)
       let place = ControlPlace(directory: directory)
       try place.prepare()
       path = place.path(port: 7_946)
@@ -178,6 +177,8 @@ final class TestClient {
   private var descriptor: Int32
 
   init(_ path: String) throws {
+    // As the program does: a server that goes away is an error of `write`.
+    signal(SIGPIPE, SIG_IGN)
     descriptor = UnixSocket.make()
     let error = UnixSocket.connect(descriptor, to: path)
     guard error == 0 else {
