@@ -29,6 +29,7 @@ struct MemberOutputTests {
     writer.object { $0.field("empty", [String: String]()) }
     let lines = writer.bytes.split(separator: UInt8(ascii: "\n"))
     #expect(lines.count == 2 && lines.joined().allSatisfy { $0 >= 0x20 && $0 != 0x7f })
+    #expect(!String(decoding: writer.bytes, as: UTF8.self).unicodeScalars.contains("\u{9b}"))
     let value = try JSONReader.read(lines[0])
     let record = try #require(MemberRecord(value))
     #expect(record.name == member.name && record.tags == member.tags && record.address == "127.0.0.1:7946")

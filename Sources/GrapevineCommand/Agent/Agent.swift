@@ -55,7 +55,7 @@ actor Agent {
       write { [isJSON = options.isJSON] in Report.listening(node, control: path, isJSON, &$0) }
       printSnapshot(node.snapshotRecovery)
       // In this order: whatever `events` tells of members, `memberEvents` tells too.
-      let memberEvents = node.members.events
+      let memberEvents = options.printsMembers ? node.members.events : nil
       let events = await node.events()
       // The preference keeps the tasks on this thread where they wait: no pool of threads is started for
       // them.
@@ -154,8 +154,8 @@ extension Agent {
   }
 
   /// Prints all events in their order, those of members with what is known of these.
-  private func printEvents(_ events: AsyncStream<Event>, _ memberEvents: AsyncStream<MemberEvent>) async {
-    var memberEvents = memberEvents.makeAsyncIterator()
+  private func printEvents(_ events: AsyncStream<Event>, _ memberEvents: AsyncStream<MemberEvent>?) async {
+    var memberEvents = memberEvents?.makeAsyncIterator()
     for await event in events {
       guard case .member(let change, let id, let run, _) = event else {
         print(event)
@@ -164,7 +164,7 @@ extension Agent {
       }
       // The same events in the same order. A sequence drops its oldest when the output is held up for long; since
       // the other one holds less of members, it never lacks what this one still has.
-      while let told = await memberEvents.next(isolation: self) {
+      while let told = await memberEvents?.next(isolation: self) {
         print(told)
         if told.change == change, told.member.id == id, told.member.run == run { break }
       }

@@ -88,6 +88,9 @@ enum AgentCommand {
         help: "The share of arriving datagrams to drop, 0 to 0.95, to see repair at work"),
       Option(name: "--exit-at-end", value: .flag, help: "Leave when standard input ends; otherwise stay"),
       Option(name: "--json", value: .flag, help: "Print one JSON object a line"),
+      Option(
+        name: "--no-member-events", value: .flag,
+        help: "Print nothing of what becomes of members, which in large clusters is a lot"),
     ],
     notes: """
       Text: deliveries go to standard output, events (neighbours, gaps, lifecycle) to standard error; control

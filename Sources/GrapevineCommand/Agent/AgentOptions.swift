@@ -11,6 +11,7 @@ struct AgentOptions: Sendable {
   var level: DeliveryLevel
   var exitsAtEnd: Bool
   var isJSON: Bool
+  var printsMembers: Bool
   var control: Control
 
   /// Where the agent can be asked.
@@ -50,6 +51,7 @@ struct AgentOptions: Sendable {
     level = arguments.text("--level") == "reliable" ? .reliable : .bestEffort
     exitsAtEnd = arguments.has("--exit-at-end")
     isJSON = arguments.has("--json")
+    printsMembers = !arguments.has("--no-member-events")
     switch arguments.text("--control") {
     case "": control = .standard
     case "none": control = .none

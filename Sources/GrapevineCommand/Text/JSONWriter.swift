@@ -120,6 +120,7 @@ struct JSONWriter {
   /// Writes UTF-8 in quotes, with everything escaped that JSON or a terminal would misread.
   private mutating func quote(_ text: UnsafeRawBufferPointer) {
     bytes.append(UInt8(ascii: "\""))
+    var last: UInt8 = 0
     for byte in text {
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -127,14 +128,22 @@ struct JSONWriter {
         bytes.append(byte)
       case UInt8(ascii: "\n"): bytes += "\\n".utf8
       case UInt8(ascii: "\t"): bytes += "\\t".utf8
-      case 0..<0x20, 0x7f:
-        bytes += "\\u00".utf8
-        bytes.append(Self.digit(byte >> 4))
-        bytes.append(Self.digit(byte & 15))
+      case 0..<0x20, 0x7f: escape(byte)
+      case 0x80..<0xa0 where last == 0xc2:
+        // U+0080 to U+009F, which some terminals obey as they do the controls of ASCII.
+        bytes.removeLast()
+        escape(byte)
       default: bytes.append(byte)
       }
+      last = byte
     }
     bytes.append(UInt8(ascii: "\""))
+  }
+
+  private mutating func escape(_ byte: UInt8) {
+    bytes += "\\u00".utf8
+    bytes.append(Self.digit(byte >> 4))
+    bytes.append(Self.digit(byte & 15))
   }
 
   private static func digit(_ value: UInt8) -> UInt8 {
