@@ -242,6 +242,7 @@ extension Configuration {
     try check(
       "shufflePassiveCount", shufflePassiveCount, 0...PeerRecord.countLimit - shuffleActiveCount)
     if case .scamp(let rules) = overlay { try validate(rules) }
+    if let membership { try validate(membership) }
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)
@@ -282,6 +283,31 @@ extension Configuration {
     }
   }
 
+  private func validate(_ rules: MembershipRules) throws(ConfigurationError) {
+    do {
+      try MemberData.check(name: rules.name)
+      _ = try MemberData.encode(rules.tags)
+    } catch {
+      throw ConfigurationError(description: error.description)
+    }
+    try check("capacity", rules.capacity, 4...1 << 20)
+    try check("indirectProbes", rules.indirectProbes, 0...8)
+    try check("retransmitFactor", rules.retransmitFactor, 1...16)
+    try check("suspicionFactor", rules.suspicionFactor, 1...100)
+    try check("suspicionMaximum", rules.suspicionMaximum, 1...100)
+    for (name, value) in [
+      ("probeInterval", rules.probeInterval), ("probeTimeout", rules.probeTimeout),
+      ("reconnectInterval", rules.reconnectInterval), ("memory", rules.memory),
+      ("syncInterval", rules.syncInterval),
+    ] where value < .milliseconds(1) || value > .seconds(10_000_000) {
+      throw ConfigurationError(description: "\(name) is \(value); it must be between 1 ms and 10^7 s")
+    }
+    guard rules.probeTimeout * 2 <= rules.probeInterval else {
+      throw ConfigurationError(
+        description: "probeTimeout is \(rules.probeTimeout); it must be at most half of probeInterval, \(rules.probeInterval)")
+    }
+  }
+
   private func check(_ name: String, _ value: Int, _ allowed: ClosedRange<Int>) throws(ConfigurationError) {
     guard allowed.contains(value) else {
       throw ConfigurationError(
@@ -312,8 +338,9 @@ extension Configuration {
       + Dissemination.repairsPerLink(self) * MemoryLayout<Repair>.stride
       + streamCapacity * MemoryLayout<LinkProgress>.stride + 2 * words * MemoryLayout<UInt64>.stride
     let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + MemoryLayout<UInt64>.stride)
+    let members = Membership.bytes(self)
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
     let errands = errandCapacity * MemoryLayout<Errand>.stride
-    return streams + linkSlots * link + log + peers + errands + rumourBytes
+    return members + streams + linkSlots * link + log + peers + errands + rumourBytes
   }
 }

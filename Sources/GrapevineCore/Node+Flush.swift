@@ -8,8 +8,10 @@ extension Node {
     guard lifecycle != .destroyed else { return false }
     // Each link has its turn to be first: those from `first` on, then those below it.
     let below: SlotMask = (1 << SlotMask(takeTurn())) &- 1
-    return flush(view.up & ~below, now: now, into: &effects)
-      || flush(view.up & below, now: now, into: &effects)
+    let isMore =
+      flush(view.up & ~below, now: now, into: &effects) || flush(view.up & below, now: now, into: &effects)
+    if !isMore { membership.didFlush(view.up, now: now) }
+    return isMore
   }
 
   private mutating func flush(_ slots: SlotMask, now: Instant, into effects: inout Effects) -> Bool {
@@ -36,16 +38,22 @@ extension Node {
   /// again. Chosen here.
   private static var lookupsInVain: Int { 4 }
 
+  /// Bytes of a datagram that news about members take while messages wait, but for one piece that is longer: the
+  /// rest, and all where there is no news, is for messages. Chosen here: a quarter.
+  private var newsShare: Int { configuration.datagramLimit / 4 }
+
   /// What is due on a link.
   private struct Agenda {
     var acknowledgement = false
     var digest = false
     var payload = false
+    /// News about members.
+    var news = false
     /// A probe, a PRUNE or a GRAFT; verdicts or a question about rumours.
     var word = false
     var keepalive = false
 
-    var isEmpty: Bool { !(acknowledgement || digest || payload || word || keepalive) }
+    var isEmpty: Bool { !(acknowledgement || digest || payload || news || word || keepalive) }
   }
 
   @inline(__always)
@@ -57,6 +65,7 @@ extension Node {
       view.links[slot].mayPush
       && (dissemination.states[slot].repairCount > 0 || dissemination.hasPush(slot)
         || dissemination.hasRumours(slot))
+    agenda.news = membership.hasNews(for: slot, now: now)
     agenda.word =
       view.links[slot].owesProbe || dissemination.tree.owes(slot) || dissemination.hasRumourWord(slot)
     agenda.keepalive = view.keepaliveAt(slot) <= now
@@ -85,6 +94,10 @@ extension Node {
       dissemination.writeRequests(slot, to: &writer, counters: &counters)
       if writer.count > before { elicits = true }
       dissemination.writeDigest(slot, to: &writer, now: now)
+    }
+    if agenda.news {
+      membership.writeLinkNews(
+        slot, limit: agenda.payload ? newsShare : .max, to: &writer, counters: &counters)
     }
     if agenda.payload {
       let repaired = dissemination.writeRepairs(slot, to: &writer, now: now, counters: &counters)

@@ -19,6 +19,7 @@ extension Node {
     switch datagram.unsafeLoadUnaligned(fromUncheckedByteOffset: 0, as: UInt8.self) {
     case Frame.link: receiveLinkFrame(datagram, from: source, now: now, into: &effects)
     case Frame.open: receiveOpenFrame(datagram, from: source, now: now, into: &effects)
+    case Frame.member: receiveMemberFrame(datagram, from: source, now: now, into: &effects)
     default: counters.droppedMalformed &+= 1
     }
   }
@@ -42,6 +43,7 @@ extension Node {
       counters.droppedChecksum &+= 1
       return
     }
+    membership.didHear(now: now)
     var cursor = Cursor(datagram)
     var elicits = false
     do throws(DecodeError) {
@@ -108,6 +110,9 @@ extension Node {
     case MessageKind.overlay:
       try overlay.onMessage(
         kind, from: slot, &cursor, &view, now: now, counters: &counters, into: &effects)
+    case MessageKind.membership:
+      try membership.onLinkMessage(
+        kind, from: slot, &cursor, &view, now: now, counters: &counters, into: &effects)
     case MessageKind.disconnect:
       try view.readSample(from: &cursor, now: now)
       view.drop(slot, because: .closedByPeer, now: now, counters: &counters, into: &effects)
@@ -115,6 +120,21 @@ extension Node {
       throw .unknownKind
     }
     return false
+  }
+
+  private mutating func receiveMemberFrame(
+    _ datagram: RawSpan, from source: Endpoint, now: Instant, into effects: inout Effects
+  ) {
+    guard source.isUsable, membership.isIntact(datagram) else {
+      counters.droppedChecksum &+= 1
+      return
+    }
+    var cursor = Cursor(datagram)
+    do throws(DecodeError) {
+      try membership.onFrame(&cursor, from: source, now: now, counters: &counters, into: &effects)
+    } catch {
+      counters.droppedInvalid &+= 1
+    }
   }
 
   private mutating func receiveOpenFrame(

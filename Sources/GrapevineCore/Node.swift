@@ -22,6 +22,7 @@ public struct Node: ~Copyable {
   var view: Neighbourhood
   var overlay: Overlay
   var dissemination: Dissemination
+  var membership: Membership
   private var phaseDeadline = Instant.never
   private var newcomerUntil = Instant.never
   private var nextSlot = 0
@@ -37,9 +38,11 @@ public struct Node: ~Copyable {
   ///   - identity: Who it is: drawn by the driver, new for every run.
   ///   - seed: Decides every random choice; from the system's entropy outside of simulations.
   ///   - receiveWindow: Datagrams of full size that the driver's receive buffer holds.
+  ///   - advertised: Where others reach it, if the driver knows; else its first neighbour says where it is seen.
   /// - Throws: `ConfigurationError` when a value is out of its limits.
   public init(
-    configuration: Configuration, identity: MemberID, seed: UInt64, receiveWindow: Int
+    configuration: Configuration, identity: MemberID, seed: UInt64, receiveWindow: Int,
+    advertised: Endpoint? = nil
   ) throws(ConfigurationError) {
     try configuration.validate()
     self.configuration = configuration
@@ -49,6 +52,8 @@ public struct Node: ~Copyable {
       identity: identity, configuration: configuration, seed: generator.next(), receiveWindow: receiveWindow)
     overlay = Overlay(configuration)
     dissemination = Dissemination(identity: identity, configuration: configuration, seed: generator.next())
+    membership = Membership(
+      identity: identity, configuration: configuration, advertised: advertised, seed: generator.next())
   }
 }
 
@@ -64,6 +69,7 @@ extension Node {
     view.contacts = usable
     view.isOpen = true
     overlay.open(&view, now: now)
+    membership.open(isFounder: contacts.isEmpty, now: now)
     enter(.joining, into: &effects)
     phaseDeadline = now + configuration.joinTimeout.asNanoseconds
     if contacts.isEmpty {
@@ -99,6 +105,7 @@ extension Node {
     case .connected:
       enter(.leaving, into: &effects)
       dissemination.handOverRumours()
+      membership.leave(now: now, counters: &counters, into: &effects)
       phaseDeadline = now + configuration.leaveTimeout.asNanoseconds
       finishLeaving(now: now, into: &effects)
     case .joining:
@@ -141,7 +148,7 @@ extension Node {
   public var nextDeadline: Instant {
     guard lifecycle != .destroyed else { return .never }
     var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)
-    deadline = min(deadline, dissemination.cycleAt)
+    deadline = min(deadline, min(dissemination.cycleAt, membership.nextDeadline))
     if view.isOpen { deadline = min(deadline, overlay.nextDeadline(view)) }
     var rest = view.up
     while rest != 0 {
@@ -163,6 +170,7 @@ extension Node {
     view.advance(now: now, counters: &counters, into: &effects)
     if view.isOpen { overlay.advance(&view, now: now, counters: &counters, into: &effects) }
     applyViewChanges(now: now, into: &effects)
+    advanceMembership(now: now, into: &effects)
     var rest = view.up
     while rest != 0 {
       dissemination.resend(rest.trailingZeroBitCount, now: now)
@@ -173,7 +181,11 @@ extension Node {
       isNewcomer: now < newcomerUntil, now: now, counters: &counters, into: &effects)
     switch lifecycle {
     case .joining where view.contacts.isEmpty:
-      becomeConnected(now: now, into: &effects)  // Every contact was this node itself.
+      // Every contact was this node itself.
+      membership.open(isFounder: true, now: now)
+      becomeConnected(now: now, into: &effects)
+    case .joining where view.up != 0 && membership.isReady:
+      becomeConnected(now: now, into: &effects)
     case .joining where now >= phaseDeadline:
       effects.events.append(.joinFailed)
       disconnect(now: now, into: &effects)
@@ -184,9 +196,20 @@ extension Node {
     }
   }
 
-  /// Tells the overlay and the dissemination which links came and went.
+  private mutating func advanceMembership(now: Instant, into effects: inout Effects) {
+    membership.advance(&view, now: now, counters: &counters, into: &effects)
+    while let record = membership.introductions.take() {
+      overlay.introduce(record, &view, now: now)
+    }
+    if let holder = membership.conflict {
+      membership.conflict = nil
+      effects.events.append(.nameConflict(holder))
+      disconnect(now: now, into: &effects)
+    }
+  }
+
+  /// Tells everybody which links came and went.
   mutating func applyViewChanges(now: Instant, into effects: inout Effects) {
-    var isFirst = false
     while true {
       // What the overlay does about one change can be another.
       let changes = view.takeChanges()
@@ -194,6 +217,7 @@ extension Node {
       var down = changes.down
       while down != 0 {
         dissemination.linkDown(down.trailingZeroBitCount, now: now)
+        membership.linkDown(down.trailingZeroBitCount, now: now, up: view.up)
         down &= down &- 1
       }
       if changes.down != 0 { overlay.linkLost(&view, now: now) }
@@ -203,12 +227,14 @@ extension Node {
         up &= up &- 1
         dissemination.linkUp(slot, peer: view.links[slot].peer, now: now)
         overlay.linkUp(slot, &view, now: now, counters: &counters, into: &effects)
-        isFirst = true
+        membership.linkUp(slot, now: now)
       }
     }
     dissemination.targets = overlay.targets(view)
     dissemination.scheduleCycle(now: now)
-    if lifecycle == .joining && isFirst { becomeConnected(now: now, into: &effects) }
+    if lifecycle == .joining && view.up != 0 && membership.isReady {
+      becomeConnected(now: now, into: &effects)
+    }
   }
 
   private mutating func becomeConnected(now: Instant, into effects: inout Effects) {
@@ -218,13 +244,14 @@ extension Node {
   }
 
   private mutating func finishLeaving(now: Instant, into effects: inout Effects) {
-    guard now >= phaseDeadline || dissemination.isHandedOver() else { return }
+    guard now >= phaseDeadline || dissemination.isHandedOver() && membership.hasTold(view.up) else { return }
     disconnect(now: now, into: &effects)
   }
 
   private mutating func disconnect(now: Instant, into effects: inout Effects) {
     overlay.shut(&view, now: now, counters: &counters, into: &effects)
     view.shut(now: now, counters: &counters, into: &effects)
+    membership.shut()
     applyViewChanges(now: now, into: &effects)
     phaseDeadline = .never
     enter(.disconnected, into: &effects)

@@ -95,6 +95,10 @@ public struct Counters: Sendable, Equatable {
   public var newsBytesSent: UInt64 = 0
   /// Pieces of news about members received, known ones and new ones.
   public var newsReceived: UInt64 = 0
+  /// News dropped: incarnations too far ahead of what is known.
+  public var newsIncredible: UInt64 = 0
+  /// Times a link was so far behind with news that some were not told on it.
+  public var newsSkipped: UInt64 = 0
   /// Times the table of members was compared with a neighbour's that differed.
   public var syncs: UInt64 = 0
   /// Members not listed: the table was full of living ones.

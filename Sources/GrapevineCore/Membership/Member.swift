@@ -10,24 +10,25 @@ public struct StableID: Hashable, Comparable, Sendable, BitwiseCopyable, CustomS
   init(_ value: UInt64) { self.value = value == 0 ? 1 : value }
 
   /// The id of the member of the given name.
-  public init(name: String) { self.init(Self.hash(name: name)) }
-
-  /// The id of a member without a name, at the given address.
-  public init(address: Endpoint) { self.init(Self.hash(address: address)) }
-
-  /// The keys are everybody's, since all members must compute the same; tables use keys of their own.
-  private static func hash(name: String) -> UInt64 {
-    var hash = SipHash(key: SecretKey(first: 0x6d65_6d62_6572, second: 0x6e61_6d65))
-    for byte in name.utf8 { hash.add(UInt64(byte)) }
-    return hash.finish()
+  public init(name: String) {
+    var name = name
+    self = name.withUTF8 { StableID(name: UnsafeRawBufferPointer($0)) }
   }
 
-  private static func hash(address: Endpoint) -> UInt64 {
+  init(name: UnsafeRawBufferPointer) {
+    // The keys are everybody's, since all members must compute the same; tables use keys of their own.
+    var hash = SipHash(key: SecretKey(first: 0x6d65_6d62_6572, second: 0x6e61_6d65))
+    for byte in name { hash.add(UInt64(byte)) }
+    self.init(hash.finish())
+  }
+
+  /// The id of a member without a name, at the given address.
+  public init(address: Endpoint) {
     var hash = SipHash(key: SecretKey(first: 0x6d65_6d62_6572, second: 0x6164_6472))
     hash.add(address.high)
     hash.add(address.low)
     hash.add(UInt64(address.port))
-    return hash.finish()
+    self.init(hash.finish())
   }
 
   /// An order without meaning, the same everywhere.

@@ -66,6 +66,11 @@ public struct MembershipRules: Sendable, Equatable {
   /// Default: 10 s, chosen here: a third of memberlist's, since equal tables cost one number.
   public var syncInterval = Duration.seconds(10)
 
+  /// Whether periods begin at multiples of the interval, at all members at once, as the analysis of SWIM has it.
+  ///
+  /// Default: no, chosen here: members that probe in step share the network badly.
+  package var startsInStep = false
+
   /// Creates the default parameters.
   public init() {}
 }

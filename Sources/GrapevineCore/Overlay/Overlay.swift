@@ -41,6 +41,9 @@ protocol OverlayRules {
   mutating func advance(
     _ view: inout Neighbourhood, now: Instant, counters: inout Counters, into effects: inout Effects)
 
+  /// A member that was lost is there again, perhaps with others that are not in reach otherwise.
+  mutating func introduce(_ record: PeerRecord, _ view: inout Neighbourhood, now: Instant)
+
   /// The earliest time at which `advance` has work.
   func nextDeadline(_ view: borrowing Neighbourhood) -> Instant
 
@@ -53,6 +56,11 @@ extension OverlayRules {
     _ cursor: inout Cursor, _ view: inout Neighbourhood, now: Instant, counters: inout Counters
   ) throws(DecodeError) {
     throw .unknownKind
+  }
+
+  mutating func introduce(_ record: PeerRecord, _ view: inout Neighbourhood, now: Instant) {
+    view.lost.remove(record.endpoint)
+    view.learn(record, now: now)
   }
 }
 
@@ -195,6 +203,20 @@ extension Overlay: OverlayRules {
       self = .full(rules)
     case .scamp(var rules):
       rules.advance(&view, now: now, counters: &counters, into: &effects)
+      self = .scamp(rules)
+    }
+  }
+
+  mutating func introduce(_ record: PeerRecord, _ view: inout Neighbourhood, now: Instant) {
+    switch self {
+    case .hyParView(var rules):
+      rules.introduce(record, &view, now: now)
+      self = .hyParView(rules)
+    case .full(var rules):
+      rules.introduce(record, &view, now: now)
+      self = .full(rules)
+    case .scamp(var rules):
+      rules.introduce(record, &view, now: now)
       self = .scamp(rules)
     }
   }

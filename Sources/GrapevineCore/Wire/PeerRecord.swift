@@ -20,16 +20,7 @@ struct PeerRecord: BitwiseCopyable, Equatable {
 
   init(from cursor: inout Cursor) throws(DecodeError) {
     id = try cursor.read(UInt64.self)
-    switch try cursor.read(UInt8.self) {
-    case 4:
-      endpoint = Endpoint(ipv4: try cursor.read(UInt32.self), port: try cursor.read(UInt16.self))
-    case 6:
-      let high = try cursor.read(UInt64.self)
-      let low = try cursor.read(UInt64.self)
-      endpoint = Endpoint(high: high, low: low, port: try cursor.read(UInt16.self))
-    default:
-      throw .outOfRange
-    }
+    endpoint = try cursor.readEndpoint()
     guard id != 0 else { throw .outOfRange }
   }
 
@@ -38,14 +29,6 @@ struct PeerRecord: BitwiseCopyable, Equatable {
 
   func write(to writer: inout Writer) {
     writer.write(id)
-    if let ipv4 = endpoint.ipv4 {
-      writer.write(UInt8(4))
-      writer.write(ipv4)
-    } else {
-      writer.write(UInt8(6))
-      writer.write(endpoint.high)
-      writer.write(endpoint.low)
-    }
-    writer.write(endpoint.port)
+    writer.write(endpoint: endpoint)
   }
 }

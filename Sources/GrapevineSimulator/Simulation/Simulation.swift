@@ -150,7 +150,8 @@ extension Simulation {
     let identity = MemberID(identities.next())
     guard
       let node = try? Node(
-        configuration: configuration, identity: identity, seed: identities.next(), receiveWindow: 512)
+        configuration: configuration, identity: identity, seed: identities.next(), receiveWindow: 512,
+        advertised: Self.endpoint(of: process))
     else { return }
     endPause(of: process)
     processes[process].start(node)

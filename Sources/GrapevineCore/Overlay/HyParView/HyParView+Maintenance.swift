@@ -60,6 +60,15 @@ extension HyParView {
     }
   }
 
+  mutating func introduce(_ record: PeerRecord, _ view: inout Neighbourhood, now: Instant) {
+    view.lost.remove(record.endpoint)
+    view.learn(record, now: now)
+    // A few links join two halves.
+    guard now >= nextAdoption else { return }
+    nextAdoption = now + Self.adoptionPause
+    view.greet(record.endpoint, peer: record.id, need: .high, now: now)
+  }
+
   /// Tries a lost member again, and now and then trades a neighbour: members that are full of each other
   /// would else never meet others. A full view gives one up when the trade succeeds.
   private mutating func explore(_ view: inout Neighbourhood, now: Instant) {

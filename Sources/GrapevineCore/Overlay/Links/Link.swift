@@ -69,6 +69,8 @@ struct Link: BitwiseCopyable {
   var lastCut = Instant()
   /// Up to when the walks that came use what the other end may send of them.
   var walksPaidUntil = Instant()
+  /// Tables of members that the other end may compare.
+  var comparisons = Allowance()
   var timedAt = Instant()
   var upSince = Instant()
 

@@ -1,0 +1,237 @@
+// What is said of members: what this node makes of it, and what it tells others.
+
+extension Membership {
+  /// Incarnations that a piece of news may be ahead of what is known. Chosen here: nobody refutes so often
+  /// between two things that are heard of it, and numbers so far apart are compared rightly.
+  private static var leapLimit: UInt32 { 1 << 16 }
+
+  /// Takes a piece of news.
+  ///
+  /// - Parameters:
+  ///   - slot: The link it came on; nil in a member frame.
+  ///   - isContents: Whether it is out of a neighbour's table, and not news.
+  /// - Returns: Whether it accuses this node.
+  mutating func onNews(
+    _ kind: UInt8, from slot: Int?, isContents: Bool, _ cursor: inout Cursor, now: Instant,
+    counters: inout Counters, into effects: inout Effects
+  ) throws(DecodeError) -> Bool {
+    counters.newsReceived &+= 1
+    guard kind != MessageKind.alive else {
+      let alive = try AliveNews(from: &cursor)
+      guard isOpen else { return false }
+      onAlive(alive, from: slot, isContents: isContents, now: now, counters: &counters, into: &effects)
+      return false
+    }
+    let verdict = try Verdict(kind, from: &cursor)
+    guard isOpen, isAnnounced, let place = table.find(verdict.id) else { return false }
+    let entry = table[place]
+    guard isCredible(verdict.incarnation, entry, &counters) else { return false }
+    if place == MemberTable.own {
+      guard !hasLeft else { return false }
+      if !entry.isOlder(than: verdict.incarnation), entry.incarnation != verdict.incarnation { return true }
+      refute(above: verdict.incarnation, now: now, counters: &counters)
+      return true
+    }
+    // What concerns an earlier incarnation is over.
+    guard entry.incarnation == verdict.incarnation || entry.isOlder(than: verdict.incarnation) else {
+      return false
+    }
+    if isContents, entry.isAlive {
+      // Not to be taken at their word, but worth a look.
+      order.hasten(place)
+      return false
+    }
+    on(verdict, at: place, from: slot, now: now, into: &effects)
+    return false
+  }
+
+  private mutating func on(
+    _ verdict: Verdict, at place: Int, from slot: Int?, now: Instant, into effects: inout Effects
+  ) {
+    let entry = table[place]
+    switch verdict.status {
+    case .suspect:
+      guard entry.isLiving else { return }
+      suspect(
+        place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
+    case .failed where entry.isAlive:
+      // A failure that comes as a surprise: it has the time that a suspicion has which many share.
+      suspect(
+        place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
+      table.note(place) { $0.confirmations = UInt8(Suspicion.confirmationLimit) }
+      suspects.due = min(suspects.due, deadline(of: place))
+    case .failed where entry.isSuspect:
+      fail(place, by: verdict.accuser, from: slot, now: now, into: &effects)
+    case .left where entry.status != MemberStatus.left.rawValue:
+      table.update(place) {
+        $0.status = MemberStatus.left.rawValue
+        $0.incarnation = verdict.incarnation
+        $0.since = now
+      }
+      push(place, from: slot, now: now)
+      report(.left, place, into: &effects)
+    case .failed, .left, .alive: return
+    }
+  }
+
+  private func isCredible(_ incarnation: UInt32, _ entry: MemberEntry, _ counters: inout Counters) -> Bool {
+    guard entry.isOlder(than: incarnation), incarnation &- entry.incarnation > Self.leapLimit else { return true }
+    counters.newsIncredible &+= 1
+    return false
+  }
+}
+
+// ALIVE.
+extension Membership {
+  private mutating func onAlive(
+    _ alive: AliveNews, from slot: Int?, isContents: Bool, now: Instant, counters: inout Counters,
+    into effects: inout Effects
+  ) {
+    guard alive.endpoint.isUsable else { return }
+    let id = alive.id
+    guard id != ownID else { return onOwn(alive, now: now, counters: &counters) }
+    guard let place = table.find(id) else {
+      return add(alive, id, from: slot, isContents: isContents, now: now, counters: &counters, into: &effects)
+    }
+    let entry = table[place]
+    guard isCredible(alive.incarnation, entry, &counters) else { return }
+    let isTie = entry.incarnation == alive.incarnation && entry.run < alive.run
+    guard entry.isOlder(than: alive.incarnation) || isTie else {
+      // Somebody there takes it to be alive: it may be, behind what was a split.
+      if entry.hasFailed, isContents, entry.incarnation == alive.incarnation { hint(place, now: now) }
+      return
+    }
+    let change = change(of: entry, by: alive, place, &counters)
+    table.update(place) {
+      if !entry.isAlive || change != nil { $0.since = now }
+      $0.run = alive.run
+      $0.endpoint = alive.endpoint
+      $0.incarnation = alive.incarnation
+      $0.version = alive.version
+      $0.status = MemberStatus.alive.rawValue
+      $0.confirmations = 0
+      $0.isAccusedHere = false
+    }
+    unhint(place)
+    table.setData(place, name: alive.name, tags: alive.tags)
+    enterOrder(place)
+    if !(isContents && isNewcomer) { push(place, from: slot, now: now) }
+    if let change { report(change, place, into: &effects) }
+  }
+
+  /// What a later incarnation of a known member means.
+  private func change(
+    of entry: MemberEntry, by alive: AliveNews, _ place: Int, _ counters: inout Counters
+  ) -> MemberChange? {
+    if entry.run != alive.run {
+      if entry.isLiving, entry.endpoint != alive.endpoint { counters.nameConflicts &+= 1 }
+      return .joined
+    }
+    switch MemberStatus(rawValue: entry.status) {
+    case .failed: return entry.isRecalled ? .joined : .merged
+    case .left: return .joined
+    case .suspect: return .recovered
+    case .alive, nil:
+      let isSame = entry.endpoint == alive.endpoint && table.tags(place).elementsEqual(alive.tags)
+      return isSame ? nil : .updated
+    }
+  }
+
+  private mutating func add(
+    _ alive: AliveNews, _ id: UInt64, from slot: Int?, isContents: Bool, now: Instant,
+    counters: inout Counters, into effects: inout Effects
+  ) {
+    var entry = MemberEntry()
+    entry.id = id
+    entry.run = alive.run
+    entry.endpoint = alive.endpoint
+    entry.incarnation = alive.incarnation
+    entry.since = now
+    entry.version = alive.version
+    entry.status = MemberStatus.alive.rawValue
+    guard let (place, forgotten) = table.add(entry) else {
+      counters.membersRefused &+= 1
+      return
+    }
+    if let forgotten {
+      counters.membersForgotten &+= 1
+      if forgotten.isHinted { hintCount -= 1 }
+      news.remove(place)
+    }
+    table.setData(place, name: alive.name, tags: alive.tags)
+    enterOrder(place)
+    if !(isContents && isNewcomer) { push(place, from: slot, now: now) }
+    report(.joined, place, into: &effects)
+  }
+
+  mutating func enterOrder(_ place: Int) {
+    guard !table[place].isOrdered else { return }
+    table.note(place) { $0.isOrdered = true }
+    order.add(place, using: &generator)
+  }
+
+  /// Somebody says that this node is alive: it knows that better.
+  private mutating func onOwn(_ alive: AliveNews, now: Instant, counters: inout Counters) {
+    guard isAnnounced, !hasLeft else { return }
+    let own = table[MemberTable.own]
+    guard isCredible(alive.incarnation, own, &counters) else { return }
+    let isLater = own.isOlder(than: alive.incarnation)
+    if alive.run == run {
+      if isLater { refute(above: alive.incarnation, now: now, counters: &counters) }
+      return
+    }
+    guard isLater || own.incarnation == alive.incarnation else { return }
+    // An earlier run of this node, or another member with its name: of two living ones, the greater run keeps it.
+    if alive.endpoint != own.endpoint {
+      counters.nameConflicts &+= 1
+      if alive.run > run { conflict = alive.endpoint }
+    }
+    if conflict == nil { refute(above: alive.incarnation, now: now, counters: &counters) }
+  }
+
+  /// The time between two refutations: many lies at once are refuted in one. Chosen here.
+  private static var refutationPause: Nanoseconds { 100_000_000 }
+
+  /// Says that this node lives.
+  mutating func refute(above incarnation: UInt32, now: Instant, counters: inout Counters) {
+    guard !ablations.contains(.refutation) else { return }
+    let waiting = refutedBy ?? incarnation
+    let highest = Int32(bitPattern: waiting &- incarnation) > 0 ? waiting : incarnation
+    guard now >= refuteAt else {
+      refutedBy = highest
+      return
+    }
+    refutedBy = nil
+    refuteAt = now + Self.refutationPause
+    counters.refutations &+= 1
+    // Lifeguard: whoever is not heard may be the one who does not hear.
+    doubt.change(by: 1)
+    raise(above: highest, now: now)
+  }
+}
+
+// What is told.
+extension Membership {
+  /// Times that a piece of news is told.
+  private var transmissions: Int {
+    Suspicion.transmissions(rules.retransmitFactor, members: table.livingCount)
+  }
+
+  /// Fills a member frame with news.
+  mutating func tellNews(in writer: inout Writer, counters: inout Counters) {
+    guard news.count > 0 else { return }
+    news.tell(limit: transmissions, of: table, to: &writer, counters: &counters)
+  }
+
+  /// Writes what is known of a member.
+  func writeNews(_ place: Int, to writer: inout Writer, counters: inout Counters) -> Bool {
+    table.writeNews(place, to: &writer, counters: &counters)
+  }
+
+  /// Writes news to a neighbour: up to `limit` bytes, and one piece at least if that fits.
+  mutating func writeLinkNews(_ slot: Int, limit: Int, to writer: inout Writer, counters: inout Counters) {
+    let isBehind = linkNews.tell(slot, limit: limit, of: table, to: &writer, counters: &counters)
+    // What was skipped, its other end finds by comparing tables.
+    if isBehind { counters.newsSkipped &+= 1 }
+  }
+}
