@@ -32,6 +32,7 @@ enum Main {
     do throws(UsageError) {
       switch name {
       case "agent": return try AgentCommand.main(rest)
+      case "members": return try MembersCommand.main(rest)
       case "demo": return try DemoCommand.main(rest)
       case "simulate": return try SimulateCommand.main(rest)
       case "bench": return BenchCommand.main(rest)
@@ -40,7 +41,7 @@ enum Main {
       default:
         throw UsageError(
           command: nil,
-          message: "unknown command \(quoted(name)); allowed are agent, demo, simulate and bench")
+          message: "unknown command \(quoted(name)); allowed are agent, members, demo, simulate and bench")
       }
     } catch {
       Standard.error(error.text)
@@ -55,6 +56,7 @@ enum Main {
 
     Commands:
       agent      Run one member of a cluster: broadcast the lines of standard input, print deliveries
+      members    Ask a running agent who is in its cluster
       demo       Start a cluster of agents on this machine, broadcast, and report what arrived when
       simulate   Run a cluster in virtual time on a network that loses, splits and crashes
       bench      Measure Grapevine on this machine

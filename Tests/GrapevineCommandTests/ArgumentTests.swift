@@ -89,7 +89,9 @@ struct ArgumentTests {
 
   @Test(
     "the real tables have no option twice and take their own defaults",
-    arguments: [AgentCommand.table, DemoCommand.table, SimulateCommand.table, PapersCommand.table])
+    arguments: [
+      AgentCommand.table, MembersCommand.table, DemoCommand.table, SimulateCommand.table, PapersCommand.table,
+    ])
   func tables(table: CommandLineTable) {
     #expect(Set(table.options.map(\.name)).count == table.options.count)
     for option in table.options where option.defaultText == nil {

@@ -26,7 +26,9 @@ struct EndToEndTests {
     let output = Pipe()
     let error = Pipe()
 
-    init(_ arguments: [String]) throws {
+    /// Starts the program; `environment` goes on top of this process's.
+    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+      process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
       process.executableURL = EndToEndTests.program
       process.arguments = arguments
       process.standardInput = input

@@ -27,6 +27,11 @@ actor Agent {
   private var output = JSONWriter()
   private var isFlushPlanned = false
   private var isEnding = false
+  private var hasJoined = false
+  /// The member that was found to have this one's name.
+  private var nameHolder: Endpoint?
+  /// The control socket, which must not stay behind however the process ends.
+  private nonisolated let control = Mutex<ControlSocket?>(nil)
   private var readers: [Task<Void, Never>] = []
 
   /// Output that is collected before it is written. Chosen here: the size of a Linux pipe.
@@ -45,16 +50,25 @@ actor Agent {
       let node = try await GossipNode(options.node)
       self.node = node
       reachable.withLock { $0 = node }
-      write { [isJSON = options.isJSON] in Report.listening(node, isJSON, &$0) }
+      try await startControl(node)
+      let path = control.withLock { $0?.path }
+      write { [isJSON = options.isJSON] in Report.listening(node, control: path, isJSON, &$0) }
+      printSnapshot(node.snapshotRecovery)
+      // In this order: whatever `events` tells of members, `memberEvents` tells too.
+      let memberEvents = options.printsMembers ? node.members.events : nil
       let events = await node.events()
       // The preference keeps the tasks on this thread where they wait: no pool of threads is started for
       // them.
       readers = [
-        Task(executorPreference: loop) { await self.printEvents(events) },
+        Task(executorPreference: loop) { await self.printEvents(events, memberEvents) },
         Task(executorPreference: loop) { await self.printMessages(node.messages) },
       ]
       try await node.join(options.contacts)
+      hasJoined = true
       try startInput(node)
+    } catch JoinError.hasLeft {
+      // A signal came before joining began.
+      await end(ExitCode.success)
     } catch {
       guard !isEnding else { return }
       Standard.error("grapevine agent: \(error)\n")
@@ -76,10 +90,46 @@ actor Agent {
       await node.leave()
       for reader in readers { await reader.value }
       let statistics = await node.statistics
+      if let reason = statistics.snapshotFailure {
+        Standard.error("grapevine agent: the members were not always kept in the data directory: \(reason)\n")
+      }
       if options.isJSON { Report.counters(statistics, &output) }
     }
     flush()
+    removeControl()
     _exit(code)
+  }
+
+  /// Removes the control socket, also while the output is held up.
+  nonisolated func removeControl() {
+    control.withLock { socket in
+      socket?.remove()
+      socket = nil
+    }
+  }
+
+  /// Answers at the control socket from now on.
+  ///
+  /// - Throws: When there can be none where the user wants it. Where nobody asked for it, there is a warning.
+  private func startControl(_ node: GossipNode) async throws {
+    do {
+      let path: String
+      switch options.control {
+      case .none: return
+      case .path(let chosen): path = chosen
+      case .standard:
+        let place = ControlPlace.standard
+        try place.prepare()
+        path = place.path(port: node.localEndpoint.port)
+      }
+      let socket = try ControlSocket(path: path)
+      control.withLock { $0 = socket }
+      try await ControlServer(socket, requests: ControlRequest.all(of: node)).start()
+    } catch {
+      removeControl()
+      guard options.control == .standard else { throw error }
+      Standard.error("grapevine agent: nobody can ask this agent for its members: \(error)\n")
+    }
   }
 
   private func startInput(_ node: GossipNode) throws {
@@ -103,15 +153,60 @@ extension Agent {
     }
   }
 
-  private func printEvents(_ events: AsyncStream<Event>) async {
+  /// Prints all events in their order, those of members with what is known of these.
+  private func printEvents(_ events: AsyncStream<Event>, _ memberEvents: AsyncStream<MemberEvent>?) async {
+    var memberEvents = memberEvents?.makeAsyncIterator()
     for await event in events {
-      if options.isJSON {
-        write { Report.event(event, &$0) }
-      } else if let text = Report.text(event) {
-        Standard.error(text + "\n")
+      guard case .member(let change, let id, let run, _) = event else {
+        print(event)
+        if event == .lifecycle(.disconnected) { return }
+        continue
       }
-      if event == .lifecycle(.disconnected) { return }
+      // The same events in the same order. A sequence drops its oldest when the output is held up for long; since
+      // the other one holds less of members, it never lacks what this one still has.
+      while let told = await memberEvents?.next(isolation: self) {
+        print(told)
+        if told.change == change, told.member.id == id, told.member.run == run { break }
+      }
     }
+  }
+
+  /// Prints what was in the data directory, if there is one; damage on standard error in any case.
+  private func printSnapshot(_ recovery: SnapshotRecovery) {
+    guard options.node.dataDirectory != nil else { return }
+    if options.isJSON { write { Report.snapshot(recovery, &$0) } }
+    switch recovery {
+    case .none: break
+    case .loaded(let members):
+      if !options.isJSON { Standard.error("\(members) members of the last run are remembered\n") }
+    case .damaged(let reason, let setAside):
+      Standard.error(
+        "grapevine agent: the members of the last run are lost, since their file is damaged (\(reason)); "
+          + "it is called \(setAside) now\n")
+    }
+  }
+
+  private func print(_ event: MemberEvent) {
+    if options.isJSON {
+      write { MemberReport.event(event, at: MonotonicClock.now().nanoseconds, &$0) }
+    } else {
+      Standard.error(MemberReport.text(event) + "\n")
+    }
+  }
+
+  private func print(_ event: Event) {
+    if options.isJSON {
+      write { Report.event(event, &$0) }
+    } else if let text = Report.text(event) {
+      Standard.error(text + "\n")
+    }
+    if case .nameConflict(let holder) = event { nameHolder = holder }
+    guard event == .lifecycle(.disconnected), hasJoined, !isEnding, let nameHolder else { return }
+    // While joining, `join` fails with this.
+    let failure = JoinError.nameTaken(
+      name: options.node.core.membership?.name ?? "", by: nameHolder.text)
+    Standard.error("grapevine agent: \(failure)\n")
+    Task(executorPreference: loop) { await self.end(ExitCode.failure) }
   }
 
   /// Prints that a line was taken.

@@ -27,13 +27,40 @@ enum AgentCommand {
       Option(
         name: "--join", placeholder: "ADDR", value: .list,
         help: "A member to join through, HOST:PORT or a multiaddress; may be given several times",
-        defaultText: "none: found a cluster"),
+        defaultText: "none: found a cluster, or with --data return to it"),
       Option(
         name: "--join-timeout", placeholder: "S", value: .real(0.1...3_600, default: 15),
         help: "Seconds after which joining fails when no contact answers"),
       Option(
         name: "--cluster", placeholder: "NAME", value: .text(default: ""),
         help: "The cluster's name; agents of different names do not hear each other", defaultText: "none"),
+      Option(
+        name: "--name", placeholder: "NAME", value: .text(default: ""),
+        help:
+          "The member's name, at most \(Member.nameLimit) bytes, which no other member may have; it stays the same "
+          + "when the address changes",
+        defaultText: "none: the address stands for it"),
+      Option(
+        name: "--tag", placeholder: "KEY=VALUE", value: .list,
+        help:
+          "What the member says of itself to all others, at most \(Member.tagLimit) bytes; may be given several times",
+        defaultText: "none"),
+      Option(
+        name: "--advertise", placeholder: "HOST:PORT", value: .text(default: ""),
+        help:
+          "The address at which others reach the agent, where it is not the bound one; port 0 is the bound port",
+        defaultText: "the bound one, or what contacts see"),
+      Option(
+        name: "--data", placeholder: "DIR", value: .text(default: ""),
+        help: "A directory in which to remember the members, to find them again after a restart",
+        defaultText: "none: nothing is remembered"),
+      Option(
+        name: "--control", placeholder: "PATH", value: .text(default: ""),
+        help: "The socket at which to answer `grapevine members`, or none",
+        defaultText: "PORT.sock in a directory of the user's"),
+      Option(
+        name: "--probe-interval", placeholder: "S", value: .real(0.1...60, default: 1),
+        help: "Seconds between two probes of members, one each; the longer, the later a failure is seen"),
       Option(
         name: "--level", placeholder: "LEVEL",
         value: .choice(["reliable", "best-effort"], default: "reliable"),
@@ -61,14 +88,22 @@ enum AgentCommand {
         help: "The share of arriving datagrams to drop, 0 to 0.95, to see repair at work"),
       Option(name: "--exit-at-end", value: .flag, help: "Leave when standard input ends; otherwise stay"),
       Option(name: "--json", value: .flag, help: "Print one JSON object a line"),
+      Option(
+        name: "--no-member-events", value: .flag,
+        help: "Print nothing of what becomes of members, which in large clusters is a lot"),
     ],
     notes: """
       Text: deliveries go to standard output, events (neighbours, gaps, lifecycle) to standard error; control
       characters of a message are shown as \\xNN. JSON: everything goes to standard output as {"event": ...}:
-      listening, lifecycle, broadcast (a line was taken), delivery, neighbourUp, neighbourDown, gap, rejected (a
-      line too long to send), joinFailed, versionMismatch and, at the end, counters. "at" is in nanoseconds of
+      listening, snapshot (what was in the directory of --data), lifecycle, broadcast (a line was taken), delivery, neighbourUp, neighbourDown, member (its "change" is
+      joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, rejected (a line too long to
+      send), joinFailed, versionMismatch and, at the end, counters. "at" is in nanoseconds of
       CLOCK_MONOTONIC, which all processes of a machine share. A payload that is not UTF-8 has its bytes in
       hexadecimal as "bytes" besides.
+
+      The control socket is $XDG_RUNTIME_DIR/grapevine/PORT.sock, or /tmp/grapevine-UID/PORT.sock without that variable,
+      where PORT is the bound UDP port; only its user may use it. Without --control, an agent that cannot have one says so
+      and runs without.
 
       SIGINT (Ctrl-C) and SIGTERM make the agent hand over what its neighbours lack, say goodbye and exit; a
       second one ends it at once.
@@ -78,13 +113,17 @@ enum AgentCommand {
         ExitCode.success,
         "left after a signal, at the end of input (--exit-at-end), or when nobody reads the output"
       ),
-      (ExitCode.failure, "the address cannot be bound, or no contact answered"),
+      (
+        ExitCode.failure,
+        "the address cannot be bound, no contact answered, another member has the name, or --control cannot be had"
+      ),
       (ExitCode.usage, "the command line cannot be understood"),
       (ExitCode.interrupted, "ended at once by a second signal"),
     ],
     example: """
       grapevine agent --bind 127.0.0.1:7946
       grapevine agent --bind 127.0.0.1:0 --join 127.0.0.1:7946
+      grapevine agent --bind 0.0.0.0:7946 --name web-1 --tag role=web --data /var/lib/grapevine
       """)
 
   static func main(_ list: [String]) throws(UsageError) -> Int32 {
@@ -105,57 +144,8 @@ enum AgentCommand {
     Task(executorPreference: loop) { await agent.end(ExitCode.success) }
     // Leaving takes two timeouts at most; what then still holds it up is whoever should read the output.
     let limit = options.node.core.leaveTimeout * 2 + .seconds(2)
-    _exit(Signals.wait(limit: limit) == nil ? ExitCode.success : ExitCode.interrupted)
-  }
-}
-
-/// What an agent was asked to be.
-struct AgentOptions: Sendable {
-  var node: GossipNode.Configuration
-  var contacts: [String]
-  var level: DeliveryLevel
-  var exitsAtEnd: Bool
-  var isJSON: Bool
-
-  init(_ arguments: Arguments) throws(UsageError) {
-    var core = Configuration()
-    core.clusterName = arguments.text("--cluster")
-    core.joinTimeout = .milliseconds(Int(arguments.real("--join-timeout") * 1_000))
-    switch arguments.text("--overlay") {
-    case "scamp": (core.overlay, core.viewCapacity) = (.scamp(ScampRules()), 56)
-    case "full": (core.overlay, core.viewCapacity) = (.full, 56)
-    default: break
-    }
-    if arguments.has("--view") {
-      core.viewTarget = arguments.integer("--view")
-      core.viewCapacity = core.viewTarget
-    }
-    let usual = arguments.has("--fanout") && !arguments.has("--broadcast") ? "eager" : "plumtree"
-    switch arguments.has("--broadcast") ? arguments.text("--broadcast") : usual {
-    case "eager": core.broadcast = .eager
-    case "rumour": core.broadcast = .rumour(RumourRules())
-    default: break
-    }
-    core.fanout = arguments.integer("--fanout")
-    node = .init(bind: arguments.text("--bind"), core: core)
-    node.injectedLoss = arguments.real("--loss")
-    contacts = arguments.list("--join")
-    level = arguments.text("--level") == "reliable" ? .reliable : .bestEffort
-    exitsAtEnd = arguments.has("--exit-at-end")
-    isJSON = arguments.has("--json")
-    try Self.check("--bind", node.bind)
-    for contact in contacts { try Self.check("--join", contact) }
-  }
-
-  /// Refuses what cannot be an address; a host that is a name is looked up later.
-  private static func check(_ name: String, _ text: String) throws(UsageError) {
-    do {
-      _ = try Endpoint(text)
-    } catch .hostInvalid {
-      return
-    } catch {
-      guard !text.hasPrefix("/dns") else { return }
-      throw AgentCommand.table.failure("\(name): \(error)")
-    }
+    let code = Signals.wait(limit: limit) == nil ? ExitCode.success : ExitCode.interrupted
+    agent.removeControl()
+    _exit(code)
   }
 }

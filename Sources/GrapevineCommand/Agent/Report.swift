@@ -8,13 +8,33 @@ import GrapevineTransport
 enum Report {
   private static var now: UInt64 { MonotonicClock.now().nanoseconds }
 
-  static func listening(_ node: GossipNode, _ isJSON: Bool, _ output: inout JSONWriter) {
+  static func listening(
+    _ node: GossipNode, control: String?, _ isJSON: Bool, _ output: inout JSONWriter
+  ) {
     guard isJSON else { return output.line("listening on \(node.localEndpoint.text)") }
     output.object {
       $0.field("event", "listening")
       $0.field("address", node.localEndpoint.text)
       $0.field("member", node.identity.description)
+      if let control { $0.field("control", control) }
       $0.field("at", now)
+    }
+  }
+
+  static func snapshot(_ recovery: SnapshotRecovery, _ output: inout JSONWriter) {
+    output.object { object in
+      object.field("event", "snapshot")
+      switch recovery {
+      case .none: object.field("outcome", "none")
+      case .loaded(let members):
+        object.field("outcome", "loaded")
+        object.field("members", members)
+      case .damaged(let reason, let setAside):
+        object.field("outcome", "damaged")
+        object.field("reason", reason)
+        object.field("setAside", setAside)
+      }
+      object.field("at", now)
     }
   }
 
@@ -106,7 +126,7 @@ enum Report {
     case .member(let change, _, let run, let endpoint):
       "member \(change): \(run.description.prefix(8)) at \(endpoint.text)"
     case .nameConflict(let endpoint):
-      "the node at \(endpoint.text) has this node's name: give this one another"
+      "name conflict: the member at \(endpoint.text) has this one's name"
     }
   }
 
@@ -126,6 +146,9 @@ enum Report {
       fields(of: statistics.core, &object)
       object.field("unread", statistics.unread)
       object.field("undecodable", statistics.undecodable)
+      object.field("eventsLost", statistics.eventsLost)
+      object.field("snapshotsWritten", statistics.snapshotsWritten)
+      object.field("snapshotFailures", statistics.snapshotFailures)
       object.field("transport") { fields(of: statistics.transport, &$0) }
       object.field("at", now)
     }

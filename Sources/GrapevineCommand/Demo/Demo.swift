@@ -79,7 +79,9 @@ final class Demo {
   }
 
   private func start(_ path: String, join contact: String?) throws(DemoFailure) {
-    var arguments = ["agent", "--json", "--exit-at-end", "--bind", "127.0.0.1:0"]
+    // Nobody asks these agents, and every change at one of them would be a line of each other one.
+    var arguments = ["agent", "--json", "--no-member-events", "--control", "none"]
+    arguments += ["--exit-at-end", "--bind", "127.0.0.1:0"]
     arguments += ["--join-timeout", "\(options.timeout)"]
     if options.loss > 0 { arguments += ["--loss", "\(options.loss)"] }
     if let contact { arguments += ["--join", contact] }

@@ -31,8 +31,20 @@ struct JSONWriter {
 
   mutating func field(_ name: String, _ value: String) {
     key(name)
-    var value = value
-    value.withUTF8 { quote(UnsafeRawBufferPointer($0)) }
+    quote(value)
+  }
+
+  /// A field that is an object of texts, in the order of their names, whatever these hold.
+  mutating func field(_ name: String, _ texts: [String: String]) {
+    field(name) { object in
+      for (key, value) in texts.sorted(by: { $0.key < $1.key }) {
+        if object.needsComma { object.bytes.append(UInt8(ascii: ",")) }
+        object.needsComma = true
+        object.quote(key)
+        object.bytes.append(UInt8(ascii: ":"))
+        object.quote(value)
+      }
+    }
   }
 
   mutating func field(_ name: String, _ value: some BinaryInteger) {
@@ -100,9 +112,15 @@ struct JSONWriter {
     bytes += "\":".utf8
   }
 
+  private mutating func quote(_ text: String) {
+    var text = text
+    text.withUTF8 { quote(UnsafeRawBufferPointer($0)) }
+  }
+
   /// Writes UTF-8 in quotes, with everything escaped that JSON or a terminal would misread.
   private mutating func quote(_ text: UnsafeRawBufferPointer) {
     bytes.append(UInt8(ascii: "\""))
+    var last: UInt8 = 0
     for byte in text {
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -110,14 +128,22 @@ struct JSONWriter {
         bytes.append(byte)
       case UInt8(ascii: "\n"): bytes += "\\n".utf8
       case UInt8(ascii: "\t"): bytes += "\\t".utf8
-      case 0..<0x20, 0x7f:
-        bytes += "\\u00".utf8
-        bytes.append(Self.digit(byte >> 4))
-        bytes.append(Self.digit(byte & 15))
+      case 0..<0x20, 0x7f: escape(byte)
+      case 0x80..<0xa0 where last == 0xc2:
+        // U+0080 to U+009F, which some terminals obey as they do the controls of ASCII.
+        bytes.removeLast()
+        escape(byte)
       default: bytes.append(byte)
       }
+      last = byte
     }
     bytes.append(UInt8(ascii: "\""))
+  }
+
+  private mutating func escape(_ byte: UInt8) {
+    bytes += "\\u00".utf8
+    bytes.append(Self.digit(byte >> 4))
+    bytes.append(Self.digit(byte & 15))
   }
 
   private static func digit(_ value: UInt8) -> UInt8 {

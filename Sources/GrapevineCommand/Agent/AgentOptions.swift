@@ -1,0 +1,113 @@
+// What an agent's options mean for the node, and what they may not be together.
+
+import Grapevine
+import GrapevineCore
+import GrapevineTransport
+
+/// What an agent was asked to be.
+struct AgentOptions: Sendable {
+  var node: GossipNode.Configuration
+  var contacts: [String]
+  var level: DeliveryLevel
+  var exitsAtEnd: Bool
+  var isJSON: Bool
+  var printsMembers: Bool
+  var control: Control
+
+  /// Where the agent can be asked.
+  enum Control: Equatable {
+    /// Nowhere.
+    case none
+    /// Where `grapevine members` looks, if that can be.
+    case standard
+    /// At this socket.
+    case path(String)
+  }
+
+  init(_ arguments: Arguments) throws(UsageError) {
+    var core = Configuration()
+    core.clusterName = arguments.text("--cluster")
+    core.joinTimeout = .milliseconds(Int(arguments.real("--join-timeout") * 1_000))
+    switch arguments.text("--overlay") {
+    case "scamp": (core.overlay, core.viewCapacity) = (.scamp(ScampRules()), 56)
+    case "full": (core.overlay, core.viewCapacity) = (.full, 56)
+    default: break
+    }
+    if arguments.has("--view") {
+      core.viewTarget = arguments.integer("--view")
+      core.viewCapacity = core.viewTarget
+    }
+    let usual = arguments.has("--fanout") && !arguments.has("--broadcast") ? "eager" : "plumtree"
+    switch arguments.has("--broadcast") ? arguments.text("--broadcast") : usual {
+    case "eager": core.broadcast = .eager
+    case "rumour": core.broadcast = .rumour(RumourRules())
+    default: break
+    }
+    core.fanout = arguments.integer("--fanout")
+    core.membership = try Self.membership(arguments)
+    node = .init(bind: arguments.text("--bind"), core: core)
+    node.injectedLoss = arguments.real("--loss")
+    contacts = arguments.list("--join")
+    level = arguments.text("--level") == "reliable" ? .reliable : .bestEffort
+    exitsAtEnd = arguments.has("--exit-at-end")
+    isJSON = arguments.has("--json")
+    printsMembers = !arguments.has("--no-member-events")
+    switch arguments.text("--control") {
+    case "": control = .standard
+    case "none": control = .none
+    case let path: control = .path(path)
+    }
+    if arguments.has("--data") {
+      guard !arguments.text("--data").isEmpty else {
+        throw AgentCommand.table.failure("--data is empty; it must be a directory")
+      }
+      node.dataDirectory = arguments.text("--data")
+    }
+    try Self.check("--bind", node.bind)
+    if arguments.has("--advertise") {
+      node.advertise = arguments.text("--advertise")
+      try Self.check("--advertise", arguments.text("--advertise"))
+    }
+    if case .path(let path) = control {
+      do throws(ControlFailure) {
+        try UnixSocket.check(path: path)
+      } catch {
+        throw AgentCommand.table.failure("--control: \(error)")
+      }
+    }
+    for contact in contacts { try Self.check("--join", contact) }
+  }
+
+  /// Refuses what cannot be an address; a host that is a name is looked up later.
+  private static func check(_ name: String, _ text: String) throws(UsageError) {
+    do {
+      _ = try Endpoint(text)
+    } catch .hostInvalid {
+      return
+    } catch {
+      guard !text.hasPrefix("/dns") else { return }
+      throw AgentCommand.table.failure("\(name): \(error)")
+    }
+  }
+
+  /// The name, the tags and the times of membership.
+  private static func membership(_ arguments: Arguments) throws(UsageError) -> MembershipRules {
+    var rules = MembershipRules()
+    rules.name = arguments.text("--name")
+    if arguments.has("--name") {
+      guard (1...Member.nameLimit).contains(rules.name.utf8.count) else {
+        throw AgentCommand.table.failure(
+          "--name has \(rules.name.utf8.count) bytes; it must have 1 to \(Member.nameLimit)")
+      }
+    }
+    do throws(TagError) {
+      rules.tags = try Tags.parse(arguments.list("--tag"))
+    } catch {
+      throw AgentCommand.table.failure("--tag: \(error)")
+    }
+    let interval = Duration.seconds(arguments.real("--probe-interval"))
+    rules.probeInterval = interval
+    rules.probeTimeout = min(rules.probeTimeout, interval / 2)
+    return rules
+  }
+}

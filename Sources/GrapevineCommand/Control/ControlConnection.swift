@@ -1,0 +1,105 @@
+// Asking an agent at its control socket: the end of the one who asks.
+
+import GrapevineCore
+import GrapevineTransport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A connection to an agent's control socket.
+final class ControlConnection {
+  let path: String
+  private let descriptor: Int32
+  private var incoming: [UInt8] = []
+  private var start = 0
+
+  /// The longest line of an answer. Chosen here: far beyond a member with the most and longest tags.
+  private static let lineLimit = 64 << 10
+
+  /// Connects to the agent and asks.
+  init(path: String, request: String) throws(ControlFailure) {
+    try UnixSocket.check(path: path)
+    self.path = path
+    descriptor = UnixSocket.make()
+    guard descriptor >= 0 else { throw ControlFailure("no socket can be made", error: -descriptor) }
+    let error = UnixSocket.connect(descriptor, to: path)
+    switch -error {
+    case 0: break
+    case ECONNREFUSED: throw ControlFailure("no agent listens at \(path): it has ended")
+    case ENOENT: throw ControlFailure("there is no control socket \(path)")
+    default: throw ControlFailure("the agent at \(path) cannot be asked", error: -error)
+    }
+    // An agent that refuses at once does not read this; what it says is read all the same.
+    _ = Standard.write(Array("\(request)\n".utf8), to: descriptor)
+  }
+
+  deinit {
+    if descriptor >= 0 { close(descriptor) }
+  }
+
+  /// The next line of the answer, without its end; nil when the agent has ended the connection.
+  ///
+  /// - Parameter milliseconds: How long to wait; nil without limit.
+  /// - Throws: `ControlFailure` when nothing comes for so long, or what comes is no answer.
+  func next(within milliseconds: Int32?) throws(ControlFailure) -> [UInt8]? {
+    while true {
+      if let stop = incoming[start...].firstIndex(of: UInt8(ascii: "\n")) {
+        defer { start = stop + 1 }
+        return Array(incoming[start..<stop])
+      }
+      incoming.removeFirst(start)
+      start = 0
+      guard incoming.count <= Self.lineLimit else {
+        throw ControlFailure("what answers at \(path) is no agent: it sent a line without end")
+      }
+      guard try read(milliseconds) else { return nil }
+    }
+  }
+
+  private func read(_ milliseconds: Int32?) throws(ControlFailure) -> Bool {
+    var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    let ready = poll(&wait, 1, milliseconds ?? -1)
+    if ready < 0, errno == EINTR { return true }
+    guard ready > 0 else {
+      throw ControlFailure("the agent at \(path) does not answer: it may be stopped or overloaded")
+    }
+    let kept = incoming.count
+    incoming += [UInt8](repeating: 0, count: Self.lineLimit)
+    let count = incoming.withUnsafeMutableBytes { bytes in
+      #if canImport(Glibc)
+        return Glibc.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.lineLimit)
+      #elseif canImport(Musl)
+        return Musl.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.lineLimit)
+      #else
+        return Darwin.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.lineLimit)
+      #endif
+    }
+    incoming.removeLast(Self.lineLimit - max(0, count))
+    return count > 0 || (count < 0 && errno == EINTR)
+  }
+}
+
+extension ControlPlace {
+  /// The one agent that runs here.
+  ///
+  /// - Throws: `ControlFailure` when there is none or more than one, with what to do.
+  func onlySocket() throws(ControlFailure) -> String {
+    let living = try sockets().filter { !UnixSocket.isDead($0) }
+    guard let first = living.first else {
+      throw ControlFailure(
+        "no agent of this user runs here (looked in \(directory)): "
+          + "start one with 'grapevine agent', or name its socket with --agent")
+    }
+    guard living.count == 1 else {
+      throw ControlFailure(
+        "\(living.count) agents run here: choose one with --agent\n"
+          + living.map { "  --agent \($0)" }.joined(separator: "\n"))
+    }
+    return first
+  }
+}
