@@ -111,7 +111,7 @@ public final class Simulation {
 
   deinit {
     for process in processes.indices {
-      endPause(of: process)
+      endStandstill(of: process)
       processes[process].end()
     }
     while let event = queue.removeFirst() { event.bytes?.deallocate() }
@@ -152,7 +152,7 @@ extension Simulation {
       let node = try? Node(
         configuration: configuration, identity: identity, seed: identities.next(), receiveWindow: 512)
     else { return }
-    endPause(of: process)
+    endStandstill(of: process)
     processes[process].start(node)
     processes[process].node?.pointee.join(
       contacts.map(Self.endpoint), now: clock(of: process), into: &effects)
@@ -163,7 +163,7 @@ extension Simulation {
   public func crash(_ process: Int) {
     processes[process].end()
     processes[process].armed = .never
-    endPause(of: process)
+    endStandstill(of: process)
   }
 
   /// Has a node leave gracefully, unless it is paused.
