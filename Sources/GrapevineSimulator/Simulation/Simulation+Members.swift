@@ -10,9 +10,9 @@ extension Simulation {
   /// and of a node that keeps no list.
   public func members(of process: Int) -> [Member] { processes[process].node?.pointee.members ?? [] }
 
-  /// What the node of a process knows of another process; nil when it does not know it.
-  public func member(_ other: Int, of process: Int) -> Member? {
-    processes[process].node?.pointee.member(Self.stableID(of: other))
+  /// What the node of one process knows of another process; nil when it does not know it.
+  public func member(of process: Int, seenBy observer: Int) -> Member? {
+    processes[observer].node?.pointee.member(Self.stableID(of: process))
   }
 
   /// How many members the node of a process knows, by what it thinks of them; zero after a crash.
@@ -30,9 +30,9 @@ extension Simulation {
     let connected = processes.indices.filter { lifecycle(of: $0) == .connected }
     guard connected.allSatisfy({ memberCounts(of: $0).alive == connected.count }) else { return false }
     let runs = connected.map { (process: $0, run: identity(of: $0)) }
-    return connected.allSatisfy { process in
+    return connected.allSatisfy { observer in
       runs.allSatisfy { other in
-        let member = member(other.process, of: process)
+        let member = member(of: other.process, seenBy: observer)
         return member?.status == .alive && member?.run == other.run
       }
     }
