@@ -215,7 +215,7 @@ extension Membership {
 // What is told.
 extension Membership {
   /// Times that a piece of news is told.
-  private var transmissions: Int {
+  var transmissions: Int {
     Suspicion.transmissions(rules.retransmitFactor, members: table.livingCount)
   }
 

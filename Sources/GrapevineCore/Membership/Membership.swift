@@ -65,6 +65,8 @@ struct Membership: ~Copyable {
   var refutedBy: UInt32?
   /// Another living member has our name: its address.
   var conflict: Endpoint?
+  /// The number of links, each of which tells the news too.
+  var linkCount = 0
   /// Members with whom a link would be good.
   var introductions = Introductions()
 
@@ -137,6 +139,7 @@ extension Membership {
     for place in 1..<max(1, table.placesUsed) where table[place].isRecalled {
       table.note(place) { $0.since = now }
     }
+    _ = spareSuspects(now: now)
     probe = Probe()
     calls.removeAll()
     claim = Claim()
@@ -253,8 +256,8 @@ extension Membership {
 
   /// Has everybody told of what is new about a place.
   mutating func push(_ place: Int, from slot: Int?, now: Instant) {
-    // Each link counts as one of the times that SWIM tells it.
-    news.push(place, times: 0)
+    // Each link counts as one of the times that SWIM tells it, but for half of them.
+    news.push(place, times: min(linkCount, transmissions / 2))
     linkNews.push(place, from: slot, now: now)
   }
 }
