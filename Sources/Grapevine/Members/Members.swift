@@ -10,7 +10,8 @@ extension GossipNode {
 /// The members that a node knows: lists, look-ups and one ordered sequence of what becomes of them.
 ///
 /// Nodes learn of each other by gossip, so two of them may for a moment think differently. With
-/// `Configuration.membership` nil there are no members.
+/// `Configuration.membership` nil there are no members. This value keeps its node alive; the sequences it gives out
+/// do not, and end with the node.
 public struct Members: Sendable {
   private let node: GossipNode
 

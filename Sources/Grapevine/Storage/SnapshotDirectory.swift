@@ -167,8 +167,9 @@ final class SnapshotDirectory: Sendable {
   /// - Returns: Its new name: the first that is free, or else the last one, whose file is lost.
   private func setAside() throws(SnapshotError) -> String {
     var name = Self.fileName + ".damaged"
+    var status = stat()
     for number in 1..<Self.damagedLimit {
-      guard faccessat(directory.raw, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 else { break }
+      guard fstatat(directory.raw, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { break }
       name = "\(Self.fileName).damaged.\(number)"
     }
     guard renameat(directory.raw, Self.fileName, directory.raw, name) == 0 else {
