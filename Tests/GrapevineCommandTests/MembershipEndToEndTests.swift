@@ -132,6 +132,55 @@ struct MembershipEndToEndTests {
     cluster.end()
   }
 
+  @Test(
+    "when an agent comes back whose name another one took meanwhile, one of the two ends and names the other")
+  func nameTakenMeanwhile() throws {
+    var cluster = try Cluster(3)
+    let old = cluster.agents[2]
+    old.signal(SIGSTOP)
+    #expect(cluster.othersSay("failed", of: 2))
+    let new = try WatchedAgent(["--name", "agent-2"], join: cluster.addresses[0])
+    let addresses = [cluster.addresses[2], try new.address()]
+    #expect(cluster.agents[0].wait { $0.last(of: [addresses[1]], isOneOf: Self.living) })
+    old.signal(SIGCONT)
+    let limit = Date(timeIntervalSinceNow: 30)
+    while !old.isEnded, !new.isEnded, Date() < limit { _ = old.wait(seconds: 0.1) { _ in new.isEnded } }
+    let loser = try #require(old.isEnded ? 0 : new.isEnded ? 1 : nil)
+    let ended = [old, new][loser].finish()
+    #expect(ended.code == 1)
+    #expect(ended.error.contains("\(addresses[1 - loser]) has the name \"agent-2\""), "\(ended.error)")
+    // The other one stays, and is the one that all speak of.
+    (cluster.agents[2], cluster.addresses[2]) = ([old, new][1 - loser], addresses[1 - loser])
+    #expect(cluster.allSeeAll())
+    cluster.end()
+  }
+
+  @Test("people read of members on standard error, unless they do not want to")
+  func text() throws {
+    let founder = try EndToEndTests.Running(["agent", "--bind", "127.0.0.1:0", "--control", "none"])
+    let line = try #require(founder.line(with: "listening on"))
+    let quiet = try EndToEndTests.Running([
+      "agent", "--json", "--bind", "127.0.0.1:0", "--control", "none", "--no-member-events", "--join",
+      String(line.split(separator: " ").last ?? ""),
+    ])
+    let own = try #require(quiet.line(with: "\"listening\""))
+    let address = try #require(try JSONReader.read(Array(own.utf8)[...])["address"]?.text)
+    let first = founder.line(with: "member", of: founder.error)
+    #expect(first == "member joined: \(address) (incarnation 1)")
+    let member = try WatchedAgent(["--name", "web-1", "--tag", "role=web"], join: address)
+    let place = try member.address()
+    let joined = founder.line(with: "web-1", of: founder.error)
+    #expect(joined == "member joined: web-1 at \(place) (incarnation 1; role=web)")
+    member.signal(SIGTERM)
+    #expect(member.finish().code == 0)
+    #expect(founder.line(with: "web-1", of: founder.error) == "member left: web-1 at \(place)")
+    quiet.process.terminate()
+    let silence = quiet.finish()
+    #expect(silence.code == 0 && !silence.output.contains("\"change\""))
+    founder.process.terminate()
+    #expect(founder.finish().code == 0)
+  }
+
   @Test("grapevine members lists all, by tag and status, and watches who goes")
   func asked() throws {
     let path = "/tmp/gv-\(UInt64.random(in: 0..<(.max))).sock"

@@ -48,6 +48,9 @@ final class WatchedAgent: @unchecked Sendable {
   /// What it has printed so far.
   var printed: [JSONValue] { changed.withLock { events } }
 
+  /// Whether nothing more will be printed.
+  var isEnded: Bool { changed.withLock { hasEnded } }
+
   /// Waits until what it has printed is as wanted; false when it ends before, or the time is over.
   func wait(seconds: Double = 30, until isThere: ([JSONValue]) -> Bool) -> Bool {
     let limit = Date(timeIntervalSinceNow: seconds)
