@@ -11,6 +11,7 @@ struct ScampTests {
     change(&rules)
     var configuration = Configuration()
     configuration.overlay = .scamp(rules)
+    configuration.membership = nil
     configuration.viewCapacity = 56
     configuration.streamCapacity = 32
     configuration.sequenceWindow = 256

@@ -22,7 +22,9 @@ final class CorePair {
   private(set) var delivered = 0
 
   init() throws {
-    let configuration = Configuration()
+    var configuration = Configuration()
+    // What is measured is what messages cost.
+    configuration.membership = nil
     sender = try Node(configuration: configuration, identity: MemberID(1), seed: 1, receiveWindow: 8_192)
     receiver = try Node(configuration: configuration, identity: MemberID(2), seed: 2, receiveWindow: 8_192)
     fromSender = Effects(for: configuration)

@@ -128,6 +128,7 @@ extension ScenarioBatch {
         "time to deliver",
         report.quantiles.map { "\(percent($0.share)) \(time($0.time))" }.joined(separator: ", ")
       ),
+      ("flaps", "\(report.flaps)"),
       ("copies per delivery", report.copiesPerDelivery.map { Fixed.text($0, decimals: 2) } ?? "-"),
       ("duplicates", "\(reliability.duplicates)"),
       ("damaged", "\(reliability.damaged)"),
@@ -140,7 +141,8 @@ extension ScenarioBatch {
       (
         "dropped",
         "\(traffic.droppedLoss) lost, \(traffic.droppedPartition) by partitions, \(traffic.droppedQueue) by queues, "
-          + "\(traffic.droppedBuffer) by pauses, \(traffic.droppedAbsent) without a receiver"
+          + "\(traffic.droppedBuffer) by pauses, \(traffic.droppedHeld) by blocks, "
+          + "\(traffic.droppedAbsent) without a receiver"
       ),
     ]
   }
@@ -172,6 +174,8 @@ extension ScenarioBatch {
       $0.field("strangers", report.strangers)
       $0.field("secondsToRepair", report.reliability.secondsToRepair)
       $0.field("copiesPerDelivery", report.copiesPerDelivery)
+      $0.field("flaps", report.flaps)
+      $0.field("secondsToAgree", report.secondsToAgree)
       $0.field("coverage") { object in
         for point in report.coverage { object.field(seconds(point.time), point.share) }
       }
@@ -208,6 +212,7 @@ extension ScenarioBatch {
     object.field("droppedPartition", traffic.droppedPartition)
     object.field("droppedQueue", traffic.droppedQueue)
     object.field("droppedBuffer", traffic.droppedBuffer)
+    object.field("droppedHeld", traffic.droppedHeld)
     object.field("droppedAbsent", traffic.droppedAbsent)
   }
 

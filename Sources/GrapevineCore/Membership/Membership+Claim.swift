@@ -29,6 +29,10 @@ extension Membership {
   /// remains unanswered, and then another neighbour is asked, or the name's holder counts as dead.
   private static var attemptLimit: Int { 5 }
 
+  /// Half of the time to the first repetition; it doubles. Chosen here: a question that comes before the ACCEPT
+  /// on its link is soon asked again.
+  private static var firstWait: Nanoseconds { 10_000_000 }
+
   /// Whether the node is a member as far as its list is concerned; with no list it always is.
   var isReady: Bool { !isEnabled || isAnnounced }
 
@@ -71,7 +75,7 @@ extension Membership {
       return
     }
     claim.attempts += 1
-    claim.deadline = now + rules.probeTimeout.asNanoseconds / 2
+    claim.deadline = now + Self.firstWait << UInt64(claim.attempts)
     if claim.phase == .asking {
       let id = ownID
       view.send(on: claim.slot, now: now, counters: &counters, into: &effects) { _, writer in

@@ -95,7 +95,8 @@ extension Membership {
     }
     let entry = table[place]
     guard isCredible(alive.incarnation, entry, &counters) else { return }
-    let isTie = entry.incarnation == alive.incarnation && entry.run < alive.run
+    // Of one that is only remembered from an earlier run of this node, what it was then is news.
+    let isTie = entry.incarnation == alive.incarnation && (entry.run < alive.run || entry.isRecalled)
     guard entry.isOlder(than: alive.incarnation) || isTie else {
       // Somebody there takes it to be alive: it may be, behind what was a split.
       if entry.hasFailed, isContents, entry.incarnation == alive.incarnation { hint(place, now: now) }
@@ -111,6 +112,7 @@ extension Membership {
       $0.status = MemberStatus.alive.rawValue
       $0.confirmations = 0
       $0.isAccusedHere = false
+      $0.isRecalled = false
     }
     unhint(place)
     table.setData(place, name: alive.name, tags: alive.tags)

@@ -271,8 +271,7 @@ extension Membership {
       entry.id = member.id.value
       entry.run = member.run.value
       entry.endpoint = member.endpoint
-      // What is heard of it at the incarnation that was known is news.
-      entry.incarnation = member.incarnation &- 1
+      entry.incarnation = member.incarnation
       entry.status = MemberStatus.failed.rawValue
       entry.isRecalled = true
       guard let (place, _) = table.add(entry) else { return }

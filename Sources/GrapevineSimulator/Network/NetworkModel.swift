@@ -26,9 +26,12 @@ public struct NetworkModel: Sendable, Equatable {
   public var reordering = 0.0
   /// The outgoing access link of every process; nil is a link without limits. Default: nil, chosen here.
   public var bandwidth: Bandwidth?
-  /// Bytes that wait for a paused process; what arrives when they are full is dropped. Default: 614,400, chosen
+  /// Bytes that wait for a paused or blocked process; what arrives when they are full is dropped. Default: 614,400, chosen
   /// here: the 512 datagrams of 1,200 bytes that simulated nodes believe to have.
   public var receiveBufferBytes = 614_400
+  /// Bytes that a blocked process sends and that are held back; what it sends when they are full is dropped.
+  /// Default: 614,400, chosen here: as many as wait for it.
+  public var sendBufferBytes = 614_400
 
   /// Creates a network without faults.
   public init() {}
@@ -78,7 +81,7 @@ public struct Bandwidth: Sendable, Equatable {
 /// What became of the datagrams of a simulation.
 ///
 /// Every datagram sent or doubled is in the end one of those that arrived or were dropped, unless it is still
-/// under way or waits for a paused process.
+/// under way or waits at a process that stands still.
 public struct NetworkCounters: Sendable, Equatable {
   /// Datagrams that nodes sent.
   public var sent: UInt64 = 0
@@ -92,14 +95,17 @@ public struct NetworkCounters: Sendable, Equatable {
   public var arrived: UInt64 = 0
   /// Bytes of these.
   public var bytesArrived: UInt64 = 0
-  /// Datagrams dropped: lost by chance.
+  /// Datagrams dropped: lost by chance, under way or by a process with a loss of its own.
   public var droppedLoss: UInt64 = 0
   /// Datagrams dropped: a partition was between the two.
   public var droppedPartition: UInt64 = 0
   /// Datagrams dropped: the queue of the sender's access link was full.
   public var droppedQueue: UInt64 = 0
-  /// Datagrams dropped: the receive buffer of a paused process was full, or the process ended in its pause.
+  /// Datagrams dropped: the receive buffer of a paused or blocked process was full, or the process ended before
+  /// it went on.
   public var droppedBuffer: UInt64 = 0
+  /// Datagrams dropped: the send buffer of a blocked process was full, or the process ended before its block did.
+  public var droppedHeld: UInt64 = 0
   /// Datagrams dropped: nobody was at their destination.
   public var droppedAbsent: UInt64 = 0
 
@@ -108,6 +114,6 @@ public struct NetworkCounters: Sendable, Equatable {
 
   /// Datagrams dropped, for whatever cause.
   public var dropped: UInt64 {
-    droppedLoss &+ droppedPartition &+ droppedQueue &+ droppedBuffer &+ droppedAbsent
+    droppedLoss &+ droppedPartition &+ droppedQueue &+ droppedBuffer &+ droppedHeld &+ droppedAbsent
   }
 }

@@ -4,7 +4,7 @@ import GrapevineCore
 
 extension Directive {
   /// Every kind of line, in the order of the help.
-  static let all: [Directive] = cluster + settings + network + events + expectations
+  static let all: [Directive] = cluster + settings + membership + network + events + expectations
 
   /// The overlays that a scenario can name. One line adds one.
   static let overlays: [(word: String, kind: OverlayKind)] = [
@@ -51,7 +51,7 @@ extension Directive {
     },
   ]
 
-  private static func setting(
+  static func setting(
     _ name: String, _ parts: [DirectivePart], _ help: String,
     _ apply: @escaping @Sendable (ScenarioValues, inout Configuration) -> Void
   ) -> Directive {

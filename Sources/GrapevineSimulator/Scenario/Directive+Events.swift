@@ -48,13 +48,29 @@ extension Directive {
       help: "Running processes stand still; what arrives waits in their receive buffers",
       meaning: .span { .pause($0.amount("amount") ?? .count(0), $0.time("for") ?? 1) }),
     Directive(
+      name: "block",
+      parts: [.place("amount", .amount), .keyword("for", .someTime, optional: false)],
+      help: "Running processes neither send nor receive, though their timers go on; what they would waits",
+      meaning: .span { .block($0.amount("amount") ?? .count(0), $0.time("for") ?? 1) }),
+    Directive(
+      name: "deafen",
+      parts: [
+        .place("amount", .amount), .keyword("loss", .share, optional: false), .keyword("for", .someTime),
+      ],
+      help: "Running processes lose so much of what arrives, until the time is over if there is one",
+      meaning: .span {
+        .deafen($0.amount("amount") ?? .count(0), loss: $0.real("loss"), duration: $0.time("for"))
+      }),
+    Directive(
       name: "end",
       help:
         "Partitions end, and the run goes on until all is repaired, at most 240 s (if not said: after all)",
       meaning: .end),
   ]
 
-  static let expectations: [Directive] = [
+  static let expectations: [Directive] = deliveries + membershipExpectations
+
+  private static let deliveries: [Directive] = [
     Directive(
       name: "delivered", parts: [.place("share", .share)],
       help:
@@ -81,7 +97,7 @@ extension Directive {
       meaning: .expectation { ScenarioExpectation(measure: .copies, limit: $0.real("number")) }),
   ]
 
-  private static func most(
+  static func most(
     _ name: String, _ measure: ScenarioExpectation.Measure, _ help: String
   ) -> Directive {
     Directive(

@@ -175,6 +175,7 @@ extension ScenarioReading {
     try checkTimes()
     try checkPartitions()
     try checkAmounts()
+    try checkMembers(last.file)
     if scenario.expectations.isEmpty { scenario.expectations = ScenarioExpectation.standard }
     return scenario
   }
@@ -252,6 +253,26 @@ extension ScenarioReading {
       default: break
       }
     }
+  }
+
+  private func checkMembers(_ file: String) throws(ScenarioError) {
+    func error(_ line: Int, _ message: String) -> ScenarioError {
+      ScenarioError(file: file, line: line, message: message)
+    }
+    guard let rules = scenario.configuration.membership else {
+      for name in Directive.needingMembership {
+        guard let line = said[name] else { continue }
+        throw error(line, "found \"\(name)\" and \"membership off\"; allowed is one of the two")
+      }
+      return
+    }
+    guard let line = said["expect \(Directive.membersExpectation)"], scenario.nodes > rules.capacity else {
+      return
+    }
+    throw error(
+      line,
+      "found \(scenario.nodes) processes, of whom a node lists at most \(rules.capacity); allowed is that with a "
+        + "line 'members \(scenario.nodes)'")
   }
 
   private func checkAmounts() throws(ScenarioError) {

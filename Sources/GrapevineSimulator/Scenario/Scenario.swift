@@ -63,8 +63,8 @@ struct ScenarioStep: Sendable {
   var over: Nanoseconds? {
     switch action {
     case .broadcast(let plan): until + plan.duration
-    case .pause(_, let duration): until + duration
-    case .crash(_, let duration): until + (duration ?? 0)
+    case .pause(_, let duration), .block(_, let duration): until + duration
+    case .crash(_, let duration), .deafen(_, _, let duration): until + (duration ?? 0)
     case .partition(_, _, let duration): duration.map { until + $0 }
     case .join, .heal, .restart, .leave, .network: until
     }
@@ -85,6 +85,9 @@ enum ScenarioAction: Sendable {
   case restart(Amount)
   case leave(Amount)
   case pause(Amount, Nanoseconds)
+  case block(Amount, Nanoseconds)
+  /// Processes lose a share of what arrives, for a while when there is a duration.
+  case deafen(Amount, loss: Double, duration: Nanoseconds?)
   case network(NetworkChange)
 }
 
@@ -117,6 +120,10 @@ struct ScenarioExpectation: Sendable {
     case repaired
     /// Copies received for one delivery.
     case copies
+    /// Time from the end of the faults until every member took exactly the members to be alive.
+    case members
+    /// Times that a member took another one, which ran, to have failed.
+    case flaps
   }
 
   var measure: Measure

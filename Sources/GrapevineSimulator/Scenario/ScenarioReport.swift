@@ -44,6 +44,11 @@ public struct ScenarioReport: Sendable, Equatable {
   public var copiesPerDelivery: Double?
   /// What became of the datagrams.
   public var traffic: NetworkCounters
+  /// Times that a member took another one, which ran, to have failed.
+  public var flaps = 0
+  /// Simulated seconds from the end of the faults until every member took exactly the members to be alive; nil
+  /// when they never did, or when the scenario does not ask.
+  public var secondsToAgree: Double?
   /// Every expectation, in the order of the scenario.
   public var verdicts: [Verdict] = []
 
@@ -72,13 +77,17 @@ extension Scenario {
     let reliability = run.ledger.runUntilRepaired(
       simulation, end: Int((end.asNanoseconds + second - 1) / second),
       patience: Int(Self.patience.asNanoseconds / second), progress: progress)
+    while run.isWaitingForMembers(at: simulation.now) {
+      simulation.run(until: simulation.now + second)
+      progress(Int(simulation.now.nanoseconds / second))
+    }
     let (delays, expected) = run.ledger.delays(simulation)
     var report = ScenarioReport(
       seed: seed, reliability: reliability, skipped: run.skipped, members: run.ledger.memberCount,
       strangers: simulation.running.count { simulation.lifecycle(of: $0) != .connected },
       deliveriesExpected: expected, deliveries: delays.count, coverage: coverage(delays, of: expected),
       quantiles: quantiles(delays, of: expected), copiesPerDelivery: run.copiesPerDelivery(in: simulation),
-      traffic: simulation.traffic)
+      traffic: simulation.traffic, flaps: run.flaps, secondsToAgree: run.agreement.map { Double($0) / 1e9 })
     report.verdicts = expectations.map { $0.verdict(on: report, delays) }
     return report
   }
@@ -136,13 +145,17 @@ extension ScenarioExpectation {
     case .damaged: return most("damaged", Double(reliable.damaged))
     case .gaps: return most("gaps", Double(reliable.gaps))
     case .copies: return most("copies", report.copiesPerDelivery)
-    case .repaired:
-      let measured = reliable.secondsToRepair
-      return .init(
-        expected: "repaired within \(ScenarioValueKind.text(time))",
-        measured: measured.map { "\(shortened($0)) s" } ?? "never",
-        holds: measured.map { $0 * 1e9 <= Double(time) } ?? false)
+    case .repaired: return within("repaired", reliable.secondsToRepair)
+    case .members: return within("members", report.secondsToAgree)
+    case .flaps: return most("flaps", Double(report.flaps))
     }
+  }
+
+  private func within(_ name: String, _ seconds: Double?) -> ScenarioReport.Verdict {
+    .init(
+      expected: "\(name) within \(ScenarioValueKind.text(time))",
+      measured: seconds.map { "\(shortened($0)) s" } ?? "never",
+      holds: seconds.map { $0 * 1e9 <= Double(time) } ?? false)
   }
 
   private func least(

@@ -12,6 +12,10 @@ final class ScenarioRun {
   private var messages = 0
   /// Broadcasts that no process could make.
   private(set) var skipped = 0
+  /// Times that a member took another one, which ran, to have failed.
+  private(set) var flaps = 0
+  /// Time from the end of the faults until all members knew each other; nil before.
+  private(set) var agreement: Nanoseconds?
   /// Copies and deliveries counted by nodes that are gone.
   private var retired = (copies: UInt64(0), deliveries: UInt64(0))
 
@@ -38,11 +42,14 @@ final class ScenarioRun {
         if let duration { simulation.at(Self.instant(step.from + duration)) { $0.heal() } }
       case .heal: simulation.at(Self.instant(step.from)) { $0.heal() }
       case .network(let change): simulation.at(Self.instant(step.from)) { change(&$0.model) }
-      case .crash, .restart, .leave, .pause:
+      case .crash, .restart, .leave, .pause, .block, .deafen:
         simulation.at(Self.instant(step.from)) { [self] in befall(step, in: $0) }
       }
     }
-    simulation.at(Self.instant(scenario.end.asNanoseconds)) { $0.heal() }
+    simulation.at(Self.instant(scenario.end.asNanoseconds)) { [self] in
+      $0.heal()
+      if membersWait != nil { watchMembers(in: $0) }
+    }
   }
 
   /// Enters what a node did, and helps nodes on their way as a supervisor of processes would.
@@ -62,6 +69,11 @@ final class ScenarioRun {
         retire(process, in: $0)
         $0.crash(process)
       }
+    case .event(_, .member(.failed, _, let run, let endpoint)):
+      guard let process = simulation.runningProcess(at: endpoint), simulation.identity(of: process) == run,
+        simulation.lifecycle(of: process) == .connected
+      else { return }
+      flaps += 1
     case .event, .delivery: break
     }
   }
@@ -160,6 +172,16 @@ extension ScenarioRun {
       each(amount, of: running, step, in: simulation) {
         $1.pause($0, for: .nanoseconds(Int64(clamping: duration)))
       }
+    case .block(let amount, let duration):
+      each(amount, of: running, step, in: simulation) {
+        $1.block($0, for: .nanoseconds(Int64(clamping: duration)))
+      }
+    case .deafen(let amount, let loss, let duration):
+      each(amount, of: running, step, in: simulation) { process, simulation in
+        simulation.setLoss(inbound: loss, of: process)
+        guard let duration else { return }
+        simulation.at(simulation.now + duration) { $0.setLoss(inbound: 0, of: process) }
+      }
     case .join, .broadcast, .partition, .heal, .network: break
     }
   }
@@ -211,6 +233,27 @@ extension ScenarioRun {
         }
         if hasSent { messages += 1 } else { skipped += 1 }
       }
+    }
+  }
+}
+
+// Members.
+extension ScenarioRun {
+  /// How long after the end of the faults members may take to know each other; nil when nobody asks.
+  private var membersWait: Nanoseconds? { scenario.expectations.first { $0.measure == .members }?.time }
+
+  /// Whether members may still come to know each other in the time that is expected.
+  func isWaitingForMembers(at now: Instant) -> Bool {
+    guard agreement == nil, let membersWait else { return false }
+    return now < Self.instant(scenario.end.asNanoseconds) + membersWait
+  }
+
+  /// Looks four times a second.
+  private func watchMembers(in simulation: Simulation) {
+    if simulation.isMembershipComplete() {
+      agreement = simulation.now.since(Self.instant(scenario.end.asNanoseconds))
+    } else if isWaitingForMembers(at: simulation.now) {
+      simulation.at(simulation.now + 250_000_000) { [self] in watchMembers(in: $0) }
     }
   }
 }

@@ -11,7 +11,7 @@ struct SimulationEvent {
     case arrival
     /// A step of the scenario.
     case action
-    /// The end of a pause.
+    /// The end of a pause or a block.
     case resume
   }
 

@@ -17,7 +17,8 @@ extension Simulation {
   /// Whether the node of a process is a member.
   public func isMember(_ process: Int) -> Bool { processes[process].node?.pointee.lifecycle == .connected }
 
-  private func runningProcess(at endpoint: Endpoint) -> Int? {
+  /// The process with an address, if a node runs in it.
+  func runningProcess(at endpoint: Endpoint) -> Int? {
     guard let ipv4 = endpoint.ipv4 else { return nil }
     let index = Int(ipv4 & 0x00ff_ffff) - 1
     return processes.indices.contains(index) && processes[index].node != nil ? index : nil

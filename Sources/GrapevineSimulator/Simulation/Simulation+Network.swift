@@ -3,12 +3,20 @@
 import GrapevineCore
 
 extension Simulation {
-  /// Takes a datagram of the node's to where it goes, if it gets there.
+  /// Takes a datagram of the node's, which is sent on its way unless the process is blocked.
   func transmit(_ record: DatagramBuffer.Record, _ index: Int, from source: Int) {
-    guard let ipv4 = record.destination.ipv4 else { return }
+    guard record.destination.ipv4 != nil else { return }
     traffic.sent &+= 1
     traffic.bytesSent &+= UInt64(record.length)
-    guard let departure = departure(of: record.length, from: source) else {
+    let datagram = effects.datagrams.bytes(index)
+    if isBlocked(source) { return hold(datagram, to: record.destination, from: source) }
+    forward(datagram, to: record.destination, from: source)
+  }
+
+  /// Takes a datagram to where it goes, if it gets there.
+  func forward(_ datagram: UnsafeRawBufferPointer, to destination: Endpoint, from source: Int) {
+    guard let ipv4 = destination.ipv4 else { return }
+    guard let departure = departure(of: datagram.count, from: source) else {
       traffic.droppedQueue &+= 1
       return
     }
@@ -28,16 +36,15 @@ extension Simulation {
     let copies = model.duplication > 0 && generator.chance(model.duplication) ? 2 : 1
     if copies > 1 { traffic.duplicated &+= 1 }
     for _ in 0..<copies {
-      let bytes = UnsafeMutableRawPointer.allocate(byteCount: record.length, alignment: 8)
-      UnsafeMutableRawBufferPointer(start: bytes, count: record.length).copyMemory(
-        from: effects.datagrams.bytes(index))
+      let bytes = UnsafeMutableRawPointer.allocate(byteCount: datagram.count, alignment: 8)
+      UnsafeMutableRawBufferPointer(start: bytes, count: datagram.count).copyMemory(from: datagram)
       if model.corruption > 0, generator.chance(model.corruption) {
-        damage(bytes, record.length)
+        damage(bytes, datagram.count)
         traffic.corrupted &+= 1
       }
       queue.schedule(
         .arrival, target, at: departure + delay(from: source, to: target), source: source, bytes: bytes,
-        length: record.length)
+        length: datagram.count)
     }
   }
 

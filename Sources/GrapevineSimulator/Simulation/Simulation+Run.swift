@@ -38,20 +38,25 @@ extension Simulation {
       bytes.deallocate()
       return
     }
+    if isLostOnArrival(at: target) {
+      traffic.droppedLoss &+= 1
+      bytes.deallocate()
+      return
+    }
     let datagram = UnsafeRawBufferPointer(start: bytes, count: length)
     mixBytes(datagram)
-    if isPaused(target) { return keep(bytes, length, for: target, from: source) }
-    receive(datagram, at: target, from: source)
+    if isPaused(target) || isBlocked(target) { return keep(bytes, length, for: target, from: source) }
+    receive(datagram, at: target, from: Self.endpoint(of: source))
     bytes.deallocate()
     settle(target)
   }
 
   /// Gives a datagram to the node.
-  func receive(_ datagram: UnsafeRawBufferPointer, at target: Int, from source: Int) {
+  func receive(_ datagram: UnsafeRawBufferPointer, at target: Int, from source: Endpoint) {
     traffic.arrived &+= 1
     traffic.bytesArrived &+= UInt64(datagram.count)
     processes[target].node?.pointee.receive(
-      datagram.bytes, from: Self.endpoint(of: source), now: clock(of: target), into: &effects)
+      datagram.bytes, from: source, now: clock(of: target), into: &effects)
   }
 
   /// Does what a driver does after each input: advance, flush, send, deliver, arm the one timer.

@@ -1,4 +1,4 @@
-// Processes that are not like the others: paused, with a clock or an access link of their own.
+// Processes that are not like the others: with a clock, an access link or a loss of their own.
 
 import GrapevineCore
 
@@ -7,21 +7,12 @@ extension Simulation {
   final class Special {
     var clock = VirtualClock()
     var bandwidth: Bandwidth?
-    /// When the pause ends; nil when there is none.
-    var pauseEnd: Instant?
-    /// What arrived in the pause, in the order of arrival, and its length in bytes.
-    var waiting: [Waiting] = []
-    var waitingBytes = 0
+    /// The share of what arrives that is lost.
+    var inboundLoss = 0.0
+    var standstill = Standstill()
   }
 
-  /// A datagram that waits for a paused process; its bytes belong to it.
-  struct Waiting {
-    var source: Int
-    var bytes: UnsafeMutableRawPointer
-    var length: Int
-  }
-
-  private func special(_ process: Int) -> Special {
+  func special(_ process: Int) -> Special {
     if let special = processes[process].special { return special }
     hasSpecial = true
     let special = Special()
@@ -32,11 +23,6 @@ extension Simulation {
   /// What the clock of a process shows: virtual time, unless `setClock` changed it.
   public func clock(of process: Int) -> Instant {
     hasSpecial ? processes[process].special?.clock.reading(at: now) ?? now : now
-  }
-
-  /// Whether a process is paused.
-  public func isPaused(_ process: Int) -> Bool {
-    hasSpecial && processes[process].special?.pauseEnd != nil
   }
 
   /// Changes the clock of a process, which keeps it over crashes and restarts.
@@ -58,56 +44,17 @@ extension Simulation {
     special(process).bandwidth = bandwidth
   }
 
-  /// Stops a process for a while, as a scheduler or a collector of garbage does: it sends nothing and handles
-  /// nothing, datagrams wait in its receive buffer, and its timers fire when it goes on. A pause within a pause
-  /// makes it longer. Does nothing to a process without a node.
-  public func pause(_ process: Int, for duration: Duration) {
-    guard processes[process].node != nil else { return }
-    let end = now + max(1, duration.asNanoseconds)
-    let special = special(process)
-    guard special.pauseEnd.map({ $0 < end }) ?? true else { return }
-    special.pauseEnd = end
-    queue.schedule(.resume, process, at: end)
+  /// Has a process lose so much of what arrives at it, each datagram by chance and besides what the network loses;
+  /// it keeps the loss over crashes and restarts.
+  ///
+  /// - Parameter inbound: The probability, brought between 0 and 1.
+  public func setLoss(inbound: Double, of process: Int) {
+    special(process).inboundLoss = min(max(inbound, 0), 1)
   }
 
-  /// Ends a pause, unless it was made longer: what waited is handled, then what is due.
-  func resume(_ process: Int) {
-    guard let special = processes[process].special, special.pauseEnd == now else { return }
-    special.pauseEnd = nil
-    let waiting = special.waiting
-    special.waiting = []
-    special.waitingBytes = 0
-    processes[process].armed = .never
-    for (index, datagram) in waiting.enumerated() {
-      receive(
-        UnsafeRawBufferPointer(start: datagram.bytes, count: datagram.length), at: process,
-        from: datagram.source)
-      datagram.bytes.deallocate()
-      // As many as a driver takes from its socket at once.
-      if index % 64 == 63 { settle(process) }
-    }
-    settle(process)
-  }
-
-  /// Keeps a datagram for a paused process, if its receive buffer has room.
-  func keep(_ bytes: UnsafeMutableRawPointer, _ length: Int, for process: Int, from source: Int) {
-    let special = special(process)
-    guard special.waitingBytes + length <= model.receiveBufferBytes else {
-      traffic.droppedBuffer &+= 1
-      bytes.deallocate()
-      return
-    }
-    special.waitingBytes += length
-    special.waiting.append(Waiting(source: source, bytes: bytes, length: length))
-  }
-
-  /// Forgets the pause of a process that ended, and what waited for it.
-  func endPause(of process: Int) {
-    guard let special = processes[process].special else { return }
-    special.pauseEnd = nil
-    traffic.droppedBuffer &+= UInt64(special.waiting.count)
-    for datagram in special.waiting { datagram.bytes.deallocate() }
-    special.waiting = []
-    special.waitingBytes = 0
+  /// Whether a datagram that arrives at a process is lost there.
+  func isLostOnArrival(at process: Int) -> Bool {
+    guard hasSpecial, let loss = processes[process].special?.inboundLoss, loss > 0 else { return false }
+    return generator.chance(loss)
   }
 }

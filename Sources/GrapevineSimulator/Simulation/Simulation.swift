@@ -111,7 +111,7 @@ public final class Simulation {
 
   deinit {
     for process in processes.indices {
-      endPause(of: process)
+      endStandstill(of: process)
       processes[process].end()
     }
     while let event = queue.removeFirst() { event.bytes?.deallocate() }
@@ -153,7 +153,7 @@ extension Simulation {
         configuration: configuration, identity: identity, seed: identities.next(), receiveWindow: 512,
         advertised: Self.endpoint(of: process))
     else { return }
-    endPause(of: process)
+    endStandstill(of: process)
     processes[process].start(node)
     processes[process].node?.pointee.join(
       contacts.map(Self.endpoint), now: clock(of: process), into: &effects)
@@ -164,7 +164,7 @@ extension Simulation {
   public func crash(_ process: Int) {
     processes[process].end()
     processes[process].armed = .never
-    endPause(of: process)
+    endStandstill(of: process)
   }
 
   /// Has a node leave gracefully, unless it is paused.

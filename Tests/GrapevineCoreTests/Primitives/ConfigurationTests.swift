@@ -120,6 +120,12 @@ struct ConfigurationTests {
     while index < 2 * capacity { index *= 2 }
     bytes += index * 4
     bytes += configuration.logBytes + configuration.logMessages * (MemoryLayout<MessageLog.Entry>.stride + 8)
+    // The list of members: entries, names and tags, an index, and what waits to be told.
+    let members = configuration.membership?.capacity ?? 0
+    bytes += members * (MemoryLayout<MemberEntry>.stride + MemberData.lengthLimit)
+    var places = 1
+    while places < 2 * members { places *= 2 }
+    bytes += places * 4 + members * (MemoryLayout<NewsLink>.stride + 3 * 4)
     #expect(configuration.memoryBound >= bytes)
     #expect(configuration.memoryBound <= bytes + bytes / 100, "a bound that is far too large tells nothing")
   }

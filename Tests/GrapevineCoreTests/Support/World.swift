@@ -102,6 +102,8 @@ final class World {
     configuration.logMessages = 1_024
     configuration.streamCapacity = 64
     configuration.sequenceWindow = 256
+    // What is told of members would be among what tests expect on the wire.
+    configuration.membership = nil
     return configuration
   }
 

@@ -9,7 +9,10 @@ struct SpecialTests {
 
   /// A cluster, all connected.
   private func cluster(_ nodes: Int, model: NetworkModel = .init()) throws -> Simulation {
-    let simulation = try Simulation(seed: 1, model: model)
+    var configuration = Configuration()
+    // Nobody but neighbours speaks, so that what they say can be counted.
+    configuration.membership = nil
+    let simulation = try Simulation(seed: 1, configuration: configuration, model: model)
     simulation.start(contacts: [])
     for _ in 1..<nodes { simulation.start(contacts: [0]) }
     simulation.run(until: Self.second(10))

@@ -65,6 +65,8 @@ struct ScenarioParsingTests {
         at 45s pause 5% for 3s
         at 46s leave 7
         at 47s loss 30%
+        at 48s..49s block 3 for 2s
+        at 48s deafen 1% loss 80% for 5s
         at 1min end
         expect delivered 99.5%
         expect reach 99.9% within 5s
@@ -87,7 +89,9 @@ struct ScenarioParsingTests {
       case .partition(3, true, nil) = scenario.steps[4].action,
       case .crash(.share(0.1), 500_000_000?) = scenario.steps[6].action,
       case .leave(.count(7)) = scenario.steps[9].action,
-      case .network(let change) = scenario.steps[10].action
+      case .network(let change) = scenario.steps[10].action,
+      case .block(.count(3), 2_000_000_000) = scenario.steps[11].action,
+      case .deafen(.share(0.01), loss: 0.8, duration: 5_000_000_000?) = scenario.steps[12].action
     else { throw Failure("other steps: \(scenario.steps)") }
     #expect(plan.sizes == 1...1_000 && plan.level == .bestEffort && plan.duration == 20_000_000_000)
     change(&model)
@@ -99,6 +103,37 @@ struct ScenarioParsingTests {
   func order() throws {
     #expect(try read(least + "overlay scamp\nview 5 accepts 30").configuration.viewCapacity == 30)
     #expect(refusal(of: least + "overlay scamp").hasPrefix("s.txt:3: found settings that cannot work; view"))
+  }
+
+  @Test("every line about members means what it says")
+  func members() throws {
+    let scenario = try read(
+      least + """
+        probe-interval 500ms
+        probe-timeout 200ms
+        indirect-probes 2
+        members 5000
+        membership on
+        expect members within 20s
+        expect flaps 3
+        """)
+    var rules = MembershipRules()
+    (rules.probeInterval, rules.probeTimeout) = (.milliseconds(500), .milliseconds(200))
+    (rules.indirectProbes, rules.capacity) = (2, 5_000)
+    #expect(scenario.configuration.membership == rules)
+    #expect(scenario.expectations.map(\.measure) == [.members, .flaps])
+    #expect(scenario.expectations[0].time == 20_000_000_000 && scenario.expectations[1].limit == 3)
+  }
+
+  @Test("without a list of members, wherever the line stands")
+  func noMembership() throws {
+    #expect(try read(least).configuration.membership == MembershipRules())
+    #expect(try read("membership off\n" + least).configuration.membership == nil)
+    #expect(try read(least + "membership on").configuration.membership == MembershipRules())
+    guard
+      case .deafen(.count(2), loss: 1, duration: nil) = try read(least + "at 5s deafen 2 loss 100%").steps[2]
+        .action
+    else { throw Failure("no loss for ever") }
   }
 
   @Test("each kind of latency")
@@ -192,13 +227,41 @@ struct ScenarioParsingTests {
         "s.txt:1: found no \"for\"; allowed is 'at TIME[..TIME] pause AMOUNT for TIME'"
       ),
       (
+        "at 5s block 5%",
+        "s.txt:1: found no \"for\"; allowed is 'at TIME[..TIME] block AMOUNT for TIME'"
+      ),
+      (
+        "at 5s deafen 1% for 5s",
+        "s.txt:1: found no \"loss\"; allowed is 'at TIME[..TIME] deafen AMOUNT loss SHARE [for TIME]'"
+      ),
+      (
+        "at 5s deafen 1% loss 5",
+        "s.txt:1: found \"5\" behind \"loss\"; allowed are shares from 0% to 100%"
+      ),
+      ("membership", "s.txt:1: found the end of the line; allowed is 'membership on|off'"),
+      ("membership maybe", "s.txt:1: found \"maybe\"; allowed are on, off"),
+      ("members 3", "s.txt:1: found \"3\"; allowed are whole numbers from 4 to 100000"),
+      ("indirect-probes 9", "s.txt:1: found \"9\"; allowed are whole numbers from 0 to 8"),
+      (
+        "probe-interval 1",
+        "s.txt:1: found \"1\"; allowed are times from 1us to 3600s, such as 20ms, 1.5s or 2min"
+      ),
+      (
+        "probe-timeout 0s",
+        "s.txt:1: found \"0s\"; allowed are times from 1us to 3600s, such as 20ms, 1.5s or 2min"
+      ),
+      (
+        "expect members 5s", "s.txt:1: found \"5s\"; allowed is within"
+      ),
+      ("expect flaps few", "s.txt:1: found \"few\"; allowed are whole numbers from 0 to 1000000000"),
+      (
         "at 5s broadcast 5 from 2 level high",
         "s.txt:1: found \"high\" behind \"level\"; allowed are reliable, best-effort"
       ),
       (
         "expect wonders",
         "s.txt:1: found \"wonders\"; "
-          + "allowed are delivered, duplicates, damaged, gaps, reach, repaired, copies"
+          + "allowed are delivered, duplicates, damaged, gaps, reach, repaired, copies, members, flaps"
       ),
       ("expect gaps 0\nexpect gaps 1", "s.txt:2: found \"expect gaps\" again; allowed is it once (line 1)"),
       ("nodes 5\u{0}", "s.txt:1: found the control character 0; allowed is text"),
@@ -237,6 +300,32 @@ struct ScenarioParsingTests {
       ("at 5s join\nat 6s join", "s.txt:4: found the rest joining again; allowed is that once, as in line 3"),
       ("at 21s broadcast 1 from 11", "s.txt:3: found 11 processes that broadcast; allowed are at most 10"),
       ("at 21s broadcast 99999 from 1\nat 22s broadcast 2 from 1", "s.txt:2: found 100006 messages for 10"),
+      ("at 30s end\nat 25s block 1 for 6s", "s.txt:4: found something that lasts until 31s; allowed are"),
+      (
+        "at 30s end\nat 25s deafen 1 loss 5% for 6s",
+        "s.txt:4: found something that lasts until 31s; allowed are"
+      ),
+      (
+        "membership off\nprobe-interval 2s",
+        "s.txt:4: found \"probe-interval\" and \"membership off\"; allowed"
+      ),
+      (
+        "probe-timeout 2s\nmembership off", "s.txt:3: found \"probe-timeout\" and \"membership off\"; allowed"
+      ),
+      (
+        "indirect-probes 2\nmembership off",
+        "s.txt:3: found \"indirect-probes\" and \"membership off\"; allowed"
+      ),
+      ("members 10\nmembership off", "s.txt:3: found \"members\" and \"membership off\"; allowed is one"),
+      ("membership off\nexpect flaps 0", "s.txt:4: found \"expect flaps\" and \"membership off\"; allowed"),
+      (
+        "membership off\nexpect members within 1s",
+        "s.txt:4: found \"expect members\" and \"membership off\"; allowed is one of the two"
+      ),
+      (
+        "expect members within 1s\nmembers 9",
+        "s.txt:3: found 10 processes, of whom a node lists at most 9; allowed is that with a line 'members 10'"
+      ),
       ("latency uniform 1ms 2ms per-datagram jitter 1%", "s.txt:3: found jitter and \"per-datagram\""),
     ])
   func contradictions(lines: String, message: String) {

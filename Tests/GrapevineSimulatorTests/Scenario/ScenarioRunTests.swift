@@ -112,6 +112,24 @@ struct ScenarioRunTests {
     #expect(report.members == 20)
   }
 
+  @Test("processes are blocked and deafened for as long as said")
+  func block() async throws {
+    let report = try await report(
+      """
+      nodes 20
+      at 0s..2s join
+      at 5s broadcast 10 from 3 over 10s
+      at 6s..8s block 30% for 3s
+      at 9s deafen 100% loss 40% for 2s
+      at 15s end
+      expect delivered 100%
+      """)
+    #expect(report.holds, "\(report.verdicts)")
+    // Only the deaf lose anything here.
+    #expect(report.traffic.droppedLoss > 0 && report.traffic.droppedBuffer == 0)
+    #expect(report.secondsToAgree == nil)
+  }
+
   @Test("changes of the network happen when they are said")
   func change() async throws {
     let lossy =

@@ -36,6 +36,8 @@ struct Laboratory {
     var configuration = Configuration()
     configuration.broadcast = broadcast
     configuration.ablations = ablations
+    // What is measured is the overlay and the broadcast alone.
+    configuration.membership = nil
     configuration.shuffleInterval = cycle
     configuration.keepaliveInterval = keepalive
     configuration.linkTimeout = keepalive * 5

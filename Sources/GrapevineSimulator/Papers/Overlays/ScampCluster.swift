@@ -34,6 +34,7 @@ struct ScampCluster {
   static func configuration(_ rules: ScampRules) -> Configuration {
     var configuration = Configuration()
     configuration.overlay = .scamp(rules)
+    configuration.membership = nil
     configuration.viewCapacity = 56
     configuration.passiveCapacity = 8
     configuration.datagramLimit = 512
