@@ -37,10 +37,10 @@ struct EndToEndTests {
       try process.run()
     }
 
-    /// Reads standard output until a line holds `text`; nil when it ends before.
-    func line(with text: String) -> String? {
+    /// Reads standard output, or another pipe, until a line holds `text`; nil when it ends before.
+    func line(with text: String, of pipe: Pipe? = nil) -> String? {
       var line: [UInt8] = []
-      while let byte = output.fileHandleForReading.readData(ofLength: 1).first {
+      while let byte = (pipe ?? output).fileHandleForReading.readData(ofLength: 1).first {
         guard byte == 0x0a else {
           line.append(byte)
           continue

@@ -34,7 +34,7 @@ final class NodeDriver {
     var entropy = SystemRandomNumberGenerator()
     node = try Node(
       configuration: configuration, identity: MemberID(entropy.next()), seed: entropy.next(),
-      receiveWindow: transport.receiveWindow)
+      receiveWindow: transport.receiveWindow, advertised: self.advertised)
     effects = Effects(for: configuration)
     if let keeper { node.recall(keeper.recalled) }
   }

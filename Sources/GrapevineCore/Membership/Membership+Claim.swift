@@ -11,7 +11,6 @@ struct Claim {
   }
 
   var phase = Phase.idle
-  var slot = 0
   var attempts = 0
   var deadline = Instant.never
   /// The incarnation to go above.
@@ -25,8 +24,8 @@ struct Claim {
 }
 
 extension Membership {
-  /// Times that a question is asked until it counts as unanswered. Chosen here: at 30 % loss each way, one in 30
-  /// remains unanswered, and then another neighbour is asked, or the name's holder counts as dead.
+  /// Times that a name's holder is asked until it counts as dead. Chosen here: at 30 % loss each way, one in 30
+  /// that lives does not answer.
   private static var attemptLimit: Int { 5 }
 
   /// Half of the time to the first repetition; it doubles. Chosen here: a question that comes before the ACCEPT
@@ -39,46 +38,38 @@ extension Membership {
   /// A link came up.
   mutating func linkUp(_ slot: Int, now: Instant) {
     guard isOpen else { return }
+    linkCount += 1
     linkNews.open(slot)
-    if !isAnnounced, claim.phase == .idle { ask(slot, now: now) }
+    if !isAnnounced, claim.phase == .idle {
+      claim.phase = .asking
+      claim.deadline = now
+    }
     // Its other end may come out of another part of a cluster that was split.
     if isAnnounced { sync.at = min(sync.at, now + jittered(Self.syncDelay)) }
   }
 
   /// A link went down.
   mutating func linkDown(_ slot: Int, now: Instant, up: SlotMask) {
+    linkCount = up.nonzeroBitCount
     if sync.deadline != .never, sync.slot == slot { sync.stop() }
-    guard claim.phase == .asking, claim.slot == slot else { return }
-    claim = Claim()
-    if let other = generator.slot(of: up) { ask(other, now: now) }
-  }
-
-  private mutating func ask(_ slot: Int, now: Instant) {
-    claim.phase = .asking
-    claim.slot = slot
-    claim.attempts = 0
-    claim.deadline = now
+    if claim.phase == .asking, up == 0 { claim = Claim() }
   }
 
   mutating func advanceClaim(
     _ view: inout Neighbourhood, now: Instant, counters: inout Counters, into effects: inout Effects
   ) {
     guard claim.phase != .idle, now >= claim.deadline else { return }
-    guard claim.attempts < Self.attemptLimit else {
-      if claim.phase == .checking {
-        announce(above: claim.incarnation, now: now)  // Whoever had the name is gone.
-      } else if let other = generator.slot(of: view.up) {
-        ask(other, now: now)
-      } else {
-        claim = Claim()
-      }
-      return
+    if claim.phase == .checking, claim.attempts == Self.attemptLimit {
+      return announce(above: claim.incarnation, now: now)  // Whoever had the name is gone.
     }
-    claim.attempts += 1
+    claim.attempts = min(claim.attempts + 1, Self.attemptLimit)
     claim.deadline = now + Self.firstWait << UInt64(claim.attempts)
     if claim.phase == .asking {
+      // Another neighbour each time: a link may be up on this side only.
+      guard let slot = generator.slot(of: view.up) else { return }
+      if claim.attempts > 2 { view.links[slot].suspect(now: now) }
       let id = ownID
-      view.send(on: claim.slot, now: now, counters: &counters, into: &effects) { _, writer in
+      view.send(on: slot, now: now, counters: &counters, into: &effects) { _, writer in
         writer.write(MessageKind.claim)
         writer.write(id)
       }
@@ -115,10 +106,10 @@ extension Membership {
 
   /// CLAIMED: the answer of a neighbour.
   mutating func onClaimed(
-    _ cursor: inout Cursor, from slot: Int, now: Instant, counters: inout Counters
+    _ cursor: inout Cursor, now: Instant, counters: inout Counters
   ) throws(DecodeError) {
     let answer = try Claimed(from: &cursor)
-    guard claim.phase == .asking, claim.slot == slot, answer.observed.isUsable else {
+    guard claim.phase == .asking, answer.observed.isUsable else {
       counters.droppedUnproven &+= 1
       return
     }
@@ -147,7 +138,9 @@ extension Membership {
   ///
   /// - Returns: Whether it was that.
   mutating func onClaimAnswer(_ number: UInt32, from sender: Sender) -> Bool {
-    guard claim.phase == .checking, number == claim.number, sender.run == claim.holderRun else { return false }
+    guard claim.phase == .checking, number == claim.number, sender.run == claim.holderRun else {
+      return false
+    }
     conflict = claim.holder
     claim = Claim()
     return true

@@ -18,7 +18,7 @@ extension Membership {
     case MessageKind.claim:
       try onClaim(&cursor, from: slot, &view, now: now, counters: &counters, into: &effects)
     case MessageKind.claimed:
-      try onClaimed(&cursor, from: slot, now: now, counters: &counters)
+      try onClaimed(&cursor, now: now, counters: &counters)
     case MessageKind.compare:
       try onCompare(&cursor, from: slot, &view, now: now, counters: &counters, into: &effects)
     case MessageKind.contents:

@@ -75,7 +75,9 @@ extension Membership {
   }
 
   private func isCredible(_ incarnation: UInt32, _ entry: MemberEntry, _ counters: inout Counters) -> Bool {
-    guard entry.isOlder(than: incarnation), incarnation &- entry.incarnation > Self.leapLimit else { return true }
+    guard entry.isOlder(than: incarnation), incarnation &- entry.incarnation > Self.leapLimit else {
+      return true
+    }
     counters.newsIncredible &+= 1
     return false
   }
@@ -95,7 +97,8 @@ extension Membership {
     }
     let entry = table[place]
     guard isCredible(alive.incarnation, entry, &counters) else { return }
-    let isTie = entry.incarnation == alive.incarnation && entry.run < alive.run
+    // Of one that is only remembered from an earlier run of this node, what it was then is news.
+    let isTie = entry.incarnation == alive.incarnation && (entry.run < alive.run || entry.isRecalled)
     guard entry.isOlder(than: alive.incarnation) || isTie else {
       // Somebody there takes it to be alive: it may be, behind what was a split.
       if entry.hasFailed, isContents, entry.incarnation == alive.incarnation { hint(place, now: now) }
@@ -111,6 +114,7 @@ extension Membership {
       $0.status = MemberStatus.alive.rawValue
       $0.confirmations = 0
       $0.isAccusedHere = false
+      $0.isRecalled = false
     }
     unhint(place)
     table.setData(place, name: alive.name, tags: alive.tags)
@@ -213,7 +217,7 @@ extension Membership {
 // What is told.
 extension Membership {
   /// Times that a piece of news is told.
-  private var transmissions: Int {
+  var transmissions: Int {
     Suspicion.transmissions(rules.retransmitFactor, members: table.livingCount)
   }
 

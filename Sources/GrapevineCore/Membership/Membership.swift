@@ -65,6 +65,8 @@ struct Membership: ~Copyable {
   var refutedBy: UInt32?
   /// Another living member has our name: its address.
   var conflict: Endpoint?
+  /// The number of links, each of which tells the news too.
+  var linkCount = 0
   /// Members with whom a link would be good.
   var introductions = Introductions()
 
@@ -137,6 +139,7 @@ extension Membership {
     for place in 1..<max(1, table.placesUsed) where table[place].isRecalled {
       table.note(place) { $0.since = now }
     }
+    _ = spareSuspects(now: now)
     probe = Probe()
     calls.removeAll()
     claim = Claim()
@@ -253,8 +256,8 @@ extension Membership {
 
   /// Has everybody told of what is new about a place.
   mutating func push(_ place: Int, from slot: Int?, now: Instant) {
-    // Each link counts as one of the times that SWIM tells it.
-    news.push(place, times: 0)
+    // Each link counts as one of the times that SWIM tells it, but for half of them.
+    news.push(place, times: min(linkCount, transmissions / 2))
     linkNews.push(place, from: slot, now: now)
   }
 }
@@ -266,13 +269,14 @@ extension Membership {
     guard isEnabled, !isOpen else { return }
     table.note(MemberTable.own) { $0.incarnation = max($0.incarnation, snapshot.incarnation) }
     for member in snapshot.members {
-      guard member.endpoint.isUsable, table.find(member.id.value) == nil, member.id.value != ownID else { continue }
+      guard member.endpoint.isUsable, table.find(member.id.value) == nil, member.id.value != ownID else {
+        continue
+      }
       var entry = MemberEntry()
       entry.id = member.id.value
       entry.run = member.run.value
       entry.endpoint = member.endpoint
-      // What is heard of it at the incarnation that was known is news.
-      entry.incarnation = member.incarnation &- 1
+      entry.incarnation = member.incarnation
       entry.status = MemberStatus.failed.rawValue
       entry.isRecalled = true
       guard let (place, _) = table.add(entry) else { return }
@@ -337,7 +341,11 @@ extension Membership {
     guard isAnnounced, !hasLeft else { return deadline }
     deadline = min(deadline, min(periodAt, probe.isActive && !probe.hasAsked ? probe.askAt : .never))
     deadline = min(deadline, min(suspects.due, min(reconnectAt, calls.due)))
-    deadline = min(deadline, min(suspects.isAnyOurs && !ablations.contains(.selfDoubt) ? againAt : .never, hintCount > 0 ? hintAt : .never))
+    deadline = min(
+      deadline,
+      min(
+        suspects.isAnyOurs && !ablations.contains(.selfDoubt) ? againAt : .never,
+        hintCount > 0 ? hintAt : .never))
     deadline = min(deadline, sync.deadline == .never ? sync.at : sync.deadline)
     return refutedBy == nil ? deadline : min(deadline, refuteAt)
   }

@@ -84,6 +84,29 @@ struct SnapshotNodeTests {
     }
   }
 
+  @Test("a node that was stopped and started again is a member again without being told whom to join")
+  func restart() async throws {
+    let founder = try await GossipNode(on: network)
+    try await founder.join()
+    var events = founder.members.events.makeAsyncIterator()
+    var runs: [MemberID] = []
+    var core = Configuration()
+    core.membership?.name = "returns"
+    for round in 0..<3 {
+      let node = try await GossipNode(on: network, core: core, dataDirectory: temporary.path)
+      #expect(node.snapshotRecovery == (round == 0 ? .none : .loaded(members: 1)))
+      try await node.join(endpoints: round == 0 ? [founder.localEndpoint] : [])
+      runs.append(node.identity)
+      while let event = await events.next(), event.change != .joined || event.member.run != node.identity {}
+      #expect(await node.members.counts.alive == 2)
+      await node.leave()
+    }
+    #expect(Set(runs).count == 3)
+    let stored = try SnapshotDirectory(temporary.path).load().stored
+    #expect(stored?.snapshot.members.map(\.endpoint) == [founder.localEndpoint])
+    #expect(try #require(stored).snapshot.incarnation > 0)
+  }
+
   @Test("a disk that fails later is counted, and the node lives and leaves")
   func failingDisk() async throws {
     let node = try await GossipNode(on: network, dataDirectory: temporary.path)
