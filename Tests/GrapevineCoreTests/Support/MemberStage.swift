@@ -9,8 +9,10 @@ struct PlayedMember {
   let number: Int
   var run: UInt64
   var name = ""
-  /// Whether it answers PING.
+  /// Whether it answers at all.
   var answers = true
+  /// Whether it hears this node, and not only others.
+  var hearsUs = true
   /// Whether it says that whom it was asked to probe does not answer.
   var sendsNacks = true
   /// Whether it refutes what it hears of itself.
@@ -95,7 +97,8 @@ final class MemberStage {
         let packet = world.sent[seen]
         seen += 1
         guard packet.bytes.first == Frame.member,
-          let index = played.firstIndex(where: { $0.endpoint == packet.destination }), played[index].answers
+          let index = played.firstIndex(where: { $0.endpoint == packet.destination }), played[index].answers,
+          played[index].hearsUs
         else { continue }
         answer(index, messages(in: packet.bytes, sender: 0) ?? [])
       }
