@@ -8,17 +8,21 @@ enum MemberData {
   /// Whether bytes can be a name: UTF-8 without control characters. None at all are: no name.
   static func isName(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return false }
-    return bytes.isEmpty || String(validating: bytes, as: UTF8.self) != nil
+    return isText(bytes)
   }
 
-  /// Whether bytes are tags as `encode` writes them: pairs that fill them to the end, keys in order.
+  private static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    bytes.isEmpty || String(validating: bytes, as: UTF8.self) != nil
+  }
+
+  /// Whether bytes are tags as `encode` writes them: pairs of UTF-8 that fill them to the end, keys in order.
   static func areTags(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var offset = 0
     var last: UnsafeRawBufferPointer?
     while offset < bytes.count {
-      guard let key = piece(of: bytes, at: &offset), piece(of: bytes, at: &offset) != nil, !key.isEmpty else {
-        return false
-      }
+      guard let key = piece(of: bytes, at: &offset), let value = piece(of: bytes, at: &offset), !key.isEmpty,
+        isText(key), isText(value)
+      else { return false }
       if let last, !last.lexicographicallyPrecedes(key) { return false }
       last = key
     }

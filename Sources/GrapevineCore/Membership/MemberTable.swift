@@ -151,11 +151,12 @@ struct MemberTable: ~Copyable {
     } else {
       return nil
     }
-    let isOrdered = entries[place].isOrdered
+    let (isOrdered, isListed) = (entries[place].isOrdered, entries[place].isListed)
     update(place) {
       $0 = entry
-      // What an earlier holder of the place left in the order of probes is there still.
+      // What an earlier holder of the place left in the order of probes and among the suspects is there still.
       $0.isOrdered = isOrdered
+      $0.isListed = isListed
     }
     index.enter(place, hash(entry.id))
     return (place, forgotten)
@@ -176,9 +177,10 @@ struct MemberTable: ~Copyable {
   mutating func remove(_ place: Int) {
     index.leave(place) { hash(entries[$0].id) }
     update(place) {
-      let isOrdered = $0.isOrdered
+      let (isOrdered, isListed) = ($0.isOrdered, $0.isListed)
       $0 = MemberEntry()
       $0.isOrdered = isOrdered
+      $0.isListed = isListed
     }
     freeCount += 1
   }

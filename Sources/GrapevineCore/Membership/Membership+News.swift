@@ -54,14 +54,18 @@ extension Membership {
       guard entry.isLiving else { return }
       suspect(
         place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
-    case .failed where entry.isAlive:
+    case .failed where entry.isLiving:
       // A failure that comes as a surprise: it has the time that a suspicion has which many share.
-      suspect(
-        place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
+      if entry.isAlive || entry.incarnation != verdict.incarnation {
+        suspect(
+          place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
+      }
       table.note(place) { $0.confirmations = UInt8(Suspicion.confirmationLimit) }
-      suspects.due = min(suspects.due, deadline(of: place))
-    case .failed where entry.isSuspect:
-      fail(place, by: verdict.accuser, from: slot, now: now, into: &effects)
+      if deadline(of: place) <= now {
+        fail(place, by: verdict.accuser, from: slot, now: now, into: &effects)
+      } else {
+        suspects.due = min(suspects.due, deadline(of: place))
+      }
     case .left where entry.status != MemberStatus.left.rawValue:
       table.update(place) {
         $0.status = MemberStatus.left.rawValue

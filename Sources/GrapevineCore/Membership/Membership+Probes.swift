@@ -94,7 +94,9 @@ extension Membership {
   /// Nobody got an answer in this period.
   private mutating func probeFailed(now: Instant, counters: inout Counters, into effects: inout Effects) {
     probe.isActive = false
-    let heardNobody = doubt.lastHeard <= probe.sentAt && others >= SelfDoubt.leastMembers
+    let heardNobody =
+      doubt.lastHeard <= probe.sentAt && others >= SelfDoubt.leastMembers
+      && now.since(doubt.lastHeard) < SelfDoubt.deafLimit
     if heardNobody, !ablations.contains(.selfDoubt) {
       // Not even one of those who were asked for help: it is us.
       counters.verdictsDiscarded &+= 1

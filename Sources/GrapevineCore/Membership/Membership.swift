@@ -316,7 +316,8 @@ extension Membership {
       advanceSync(&view, now: now, counters: &counters, into: &effects)
       if let accused = refutedBy, now >= refuteAt { refute(above: accused, now: now, counters: &counters) }
     }
-    doubt.expect(nextDeadline)
+    // News leave when links are flushed, which says nothing of how late a step is.
+    doubt.expect(max(timersDeadline, now))
   }
 
   /// Throws away what matured while this node was stopped or deaf.
@@ -335,9 +336,12 @@ extension Membership {
 
   /// The earliest time at which `advance` has work.
   var nextDeadline: Instant {
-    guard isOpen else { return .never }
+    isOpen ? min(timersDeadline, linkNews.due) : .never
+  }
+
+  /// The earliest time at which something has to be done but telling news.
+  private var timersDeadline: Instant {
     var deadline = claim.deadline
-    deadline = min(deadline, linkNews.due)
     guard isAnnounced, !hasLeft else { return deadline }
     deadline = min(deadline, min(periodAt, probe.isActive && !probe.hasAsked ? probe.askAt : .never))
     deadline = min(deadline, min(suspects.due, min(reconnectAt, calls.due)))

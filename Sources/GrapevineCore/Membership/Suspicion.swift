@@ -10,7 +10,7 @@ enum Suspicion {
   static func logarithm(_ count: Int) -> UInt64 {
     guard count > 1 else { return 0 }
     let octave = UInt64(Int.bitWidth - 1 - count.leadingZeroBitCount)
-    let rest = (UInt64(count) &- 1 << octave) &* 1_000 >> octave
+    let rest = ((UInt64(count) &- 1 << octave) &* 1_000) >> octave
     return (octave &* 1_000 &+ rest) &* 30_103 / 100_000
   }
 

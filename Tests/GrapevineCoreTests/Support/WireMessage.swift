@@ -25,6 +25,17 @@ enum WireMessage: Equatable {
   case scamp(UInt16, ScampMessage)
   case replace(Replace)
   case taken(UInt16)
+  case ping(UInt32)
+  case pingRequest(UInt32, id: UInt64)
+  case pingAnswer(UInt32)
+  case pingInVain(UInt32)
+  case alive(AliveRecord)
+  case verdict(Verdict)
+  case claim(UInt64)
+  case claimed(Claimed)
+  case compare(bits: UInt8, first: UInt64, [UInt32])
+  case contents
+  case compared(bits: UInt8, next: UInt64, members: UInt64)
 
   /// A stream's entry in a digest.
   struct StreamState: Equatable {
@@ -122,6 +133,9 @@ extension WireMessage {
     case .taken(let number):
       writer.write(MessageKind.taken)
       writer.write(number)
+    case .ping, .pingRequest, .pingAnswer, .pingInVain, .alive, .verdict, .claim, .claimed, .compare, .contents,
+      .compared:
+      writeMembership(to: &writer)
     }
   }
 
@@ -176,6 +190,7 @@ extension WireMessage {
       self = .gossip(header, payloads)
     case MessageKind.replace: self = .replace(try Replace(from: &cursor))
     case MessageKind.taken: self = .taken(try cursor.read(UInt16.self))
+    case MessageKind.membership: self = try Self.membership(kind, from: &cursor)
     case MessageKind.subscribe...MessageKind.adopt:
       let number = try cursor.read(UInt16.self)
       self = .scamp(number, try ScampMessage(kind, from: &cursor))
@@ -233,7 +248,12 @@ func read<R>(_ bytes: [UInt8], _ body: (inout Cursor) throws -> R) throws -> R {
 
 /// The messages of a frame; nil when it is cut short or holds something unknown.
 func messages(in frame: [UInt8], sender: UInt64) -> [WireMessage]? {
-  let header = frame.first == Frame.link ? Frame.linkHeader : Frame.openHeader
+  let header =
+    switch frame.first {
+    case Frame.link: Frame.linkHeader
+    case Frame.member: Frame.memberHeader
+    default: Frame.openHeader
+    }
   return try? read(frame) { cursor in
     _ = try cursor.readBytes(UInt64(header))
     var messages: [WireMessage] = []

@@ -53,10 +53,12 @@ final class Member {
   var flushes = 0
 
   init(
-    _ id: UInt64, at endpoint: Endpoint, configuration: Configuration, seed: UInt64, deliveryMessages: Int
+    _ id: UInt64, at endpoint: Endpoint, configuration: Configuration, seed: UInt64, deliveryMessages: Int,
+    knowsAddress: Bool = false
   ) throws {
     node = try Node(
-      configuration: configuration, identity: MemberID(id), seed: seed, receiveWindow: 512)
+      configuration: configuration, identity: MemberID(id), seed: seed, receiveWindow: 512,
+      advertised: knowsAddress ? endpoint : nil)
     self.endpoint = endpoint
     effects = Effects(
       datagrams: DatagramBuffer(datagrams: 64, datagramLimit: configuration.datagramLimit),
@@ -111,11 +113,12 @@ final class World {
   @discardableResult
   func add(
     _ number: Int, id: UInt64? = nil, configuration: Configuration = World.small,
-    deliveryMessages: Int = 4_096
+    deliveryMessages: Int = 4_096, knowsAddress: Bool = false
   ) throws -> Member {
     let member = try Member(
       id ?? UInt64(number), at: Self.endpoint(number), configuration: configuration,
-      seed: UInt64(number) &* 7_919 &+ (id ?? 0), deliveryMessages: deliveryMessages)
+      seed: UInt64(number) &* 7_919 &+ (id ?? 0), deliveryMessages: deliveryMessages,
+      knowsAddress: knowsAddress)
     members.append(member)
     return member
   }
