@@ -138,7 +138,8 @@ extension Membership {
   ///
   /// - Returns: Whether it was that.
   mutating func onClaimAnswer(_ number: UInt32, from sender: Sender) -> Bool {
-    guard claim.phase == .checking, number == claim.number, sender.run == claim.holderRun else { return false }
+    guard claim.phase == .checking, number == claim.number, sender.run == claim.holderRun, sender.id == ownID
+    else { return false }
     conflict = claim.holder
     claim = Claim()
     return true

@@ -106,7 +106,7 @@ extension Membership {
     guard isOpen else { return }
     _ = try cursor.readBytes(UInt64(Frame.openHeader))
     let id = try cursor.read(UInt64.self)
-    var sender = Sender(run: try cursor.read(UInt64.self), endpoint: source)
+    var sender = Sender(id: id, run: try cursor.read(UInt64.self), endpoint: source)
     guard sender.run != run else {
       counters.droppedOwn &+= 1
       return
@@ -160,6 +160,7 @@ extension Membership {
 
   /// Who sent a member frame.
   struct Sender {
+    var id: UInt64
     var run: UInt64
     var endpoint: Endpoint
     /// Whether it is the member it says it is, at the address that is known.
