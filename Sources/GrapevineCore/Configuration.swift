@@ -304,7 +304,9 @@ extension Configuration {
     }
     guard rules.probeTimeout * 2 <= rules.probeInterval else {
       throw ConfigurationError(
-        description: "probeTimeout is \(rules.probeTimeout); it must be at most half of probeInterval, \(rules.probeInterval)")
+        description:
+          "probeTimeout is \(rules.probeTimeout); it must be at most half of probeInterval, \(rules.probeInterval)"
+      )
     }
   }
 

@@ -2,7 +2,9 @@
 
 extension Node {
   /// Every member that is known, this node among them, in no particular order.
-  public var members: [Member] { (0..<membership.table.placesUsed).compactMap { membership.table.member($0) } }
+  public var members: [Member] {
+    (0..<membership.table.placesUsed).compactMap { membership.table.member($0) }
+  }
 
   /// The member of the given id; nil when it is not known.
   public func member(_ id: StableID) -> Member? {

@@ -6,7 +6,9 @@ import Testing
 struct FormationTests {
   private func milliseconds(_ count: Int) -> Instant { Instant(nanoseconds: UInt64(count) * 1_000_000) }
 
-  @Test("64 nodes started a millisecond apart are one cluster within a second, nearly all in 150 ms", arguments: 1...8)
+  @Test(
+    "64 nodes started a millisecond apart are one cluster within a second, nearly all in 150 ms",
+    arguments: 1...8)
   func quickly(seed: Int) throws {
     var model = NetworkModel()
     model.delayLow = .microseconds(100)

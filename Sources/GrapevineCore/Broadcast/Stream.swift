@@ -65,8 +65,7 @@ struct StreamTable: ~Copyable {
   /// Floors of forgotten streams, each at the one place that its name gives it; a later one takes the place
   /// over.
   private let memories: FixedTable<ForgottenStream>
-  private let index: FixedTable<UInt32>
-  private let mask: Int
+  private let index: PlaceIndex
   private let seed: UInt64
   private(set) var count = 0
   /// Places from here on were never used.
@@ -78,21 +77,15 @@ struct StreamTable: ~Copyable {
 
   init(capacity: Int, seed: UInt64) {
     streams = FixedTable(count: capacity)
-    let size = Self.indexSize(capacity: capacity)
-    index = FixedTable(count: size)
-    memories = FixedTable(count: size)
-    mask = size - 1
+    index = PlaceIndex(capacity: capacity)
+    memories = FixedTable(count: PlaceIndex.size(capacity: capacity))
     self.seed = seed | 1
   }
 
   /// Bytes of the index and the memories.
   static func indexBytes(capacity: Int) -> Int {
-    indexSize(capacity: capacity) * (MemoryLayout<UInt32>.stride + MemoryLayout<ForgottenStream>.stride)
-  }
-
-  /// The places of the index: a power of two, at least twice as many as streams.
-  static func indexSize(capacity: Int) -> Int {
-    1 << (Int.bitWidth - (capacity * 2 - 1).leadingZeroBitCount)
+    PlaceIndex.bytes(capacity: capacity)
+      + PlaceIndex.size(capacity: capacity) * MemoryLayout<ForgottenStream>.stride
   }
 
   subscript(place: Int) -> Stream {
@@ -100,9 +93,16 @@ struct StreamTable: ~Copyable {
     @inline(__always) nonmutating _modify { yield &streams[place] }
   }
 
-  private func home(_ origin: UInt64, _ level: DeliveryLevel) -> Int {
+  private func hash(_ origin: UInt64, _ level: DeliveryLevel) -> UInt64 {
     let product = (origin ^ seed).multipliedFullWidth(by: 0x9e37_79b9_7f4a_7c15 ^ seed << 1)
-    return Int(truncatingIfNeeded: (product.high ^ product.low) &+ UInt64(level.rawValue)) & mask
+    return (product.high ^ product.low) &+ UInt64(level.rawValue)
+  }
+
+  private func hash(at place: Int) -> UInt64 { hash(streams[place].origin, streams[place].level) }
+
+  /// The place of a stream's memory.
+  private func memory(_ origin: UInt64, _ level: DeliveryLevel) -> Int {
+    Int(truncatingIfNeeded: hash(origin, level)) & (memories.count - 1)
   }
 
   /// The place of a stream, or nil.
@@ -113,16 +113,11 @@ struct StreamTable: ~Copyable {
   }
 
   private mutating func findByIndex(_ origin: UInt64, _ level: DeliveryLevel) -> Int? {
-    var position = home(origin, level)
-    while index[position] != 0 {
-      let place = Int(index[position]) - 1
-      if streams[place].origin == origin && streams[place].level == level {
-        lastFound = place
-        return place
-      }
-      position = (position + 1) & mask
+    let found = index.find(hash(origin, level)) { place in
+      streams[place].origin == origin && streams[place].level == level
     }
-    return nil
+    if let found { lastFound = found }
+    return found
   }
 
   /// Adds a stream that is not there yet.
@@ -141,7 +136,7 @@ struct StreamTable: ~Copyable {
     stream.origin = origin
     stream.level = level
     stream.lastActive = now
-    let memory = memories[home(origin, level)]
+    let memory = memories[memory(origin, level)]
     if memory.origin == origin && memory.level == level {
       // What was delivered before the stream was forgotten must not be delivered again.
       stream.floor = memory.floor
@@ -149,9 +144,7 @@ struct StreamTable: ~Copyable {
       stream.evictedHigh = memory.floor
     }
     streams[place] = stream
-    var position = home(origin, level)
-    while index[position] != 0 { position = (position + 1) & mask }
-    index[position] = UInt32(place + 1)
+    index.enter(place, hash(origin, level))
     count += 1
     return place
   }
@@ -174,25 +167,9 @@ struct StreamTable: ~Copyable {
   mutating func remove(_ place: Int) {
     let (origin, level, floor) = (streams[place].origin, streams[place].level, streams[place].floor)
     if floor > 0 {
-      memories[home(origin, level)] = ForgottenStream(origin: origin, floor: floor, level: level)
+      memories[memory(origin, level)] = ForgottenStream(origin: origin, floor: floor, level: level)
     }
-    var position = home(streams[place].origin, streams[place].level)
-    while Int(index[position]) - 1 != place {
-      guard index[position] != 0 else { return }
-      position = (position + 1) & mask
-    }
-    index[position] = 0
-    var next = (position + 1) & mask
-    while index[next] != 0 {
-      let other = streams[Int(index[next]) - 1]
-      let distanceHome = (next - home(other.origin, other.level)) & mask
-      if distanceHome >= (next - position) & mask {
-        index[position] = index[next]
-        index[next] = 0
-        position = next
-      }
-      next = (next + 1) & mask
-    }
+    index.leave(place, hashOf: { hash(at: $0) })
     streams[place] = Stream()
     count -= 1
   }

@@ -21,6 +21,8 @@ struct Call: BitwiseCopyable {
   var requester = Endpoint.zero
   var requesterRun: UInt64 = 0
   var requesterNumber: UInt32 = 0
+  /// Relay: whether it was told that there is no answer yet.
+  var hasNacked = false
 
   init() {}
 }

@@ -59,7 +59,8 @@ struct LinkNews: ~Copyable {
   ///
   /// - Returns: Whether pieces were skipped, since the link was too far behind.
   func tell(
-    _ slot: Int, limit: Int, of table: borrowing MemberTable, to writer: inout Writer, counters: inout Counters
+    _ slot: Int, limit: Int, of table: borrowing MemberTable, to writer: inout Writer,
+    counters: inout Counters
   ) -> Bool {
     var cursor = cursors[slot]
     let isBehind = head &- cursor > UInt64(Self.length)

@@ -29,7 +29,8 @@ enum MemberData {
     return true
   }
 
-  private static func piece(of bytes: UnsafeRawBufferPointer, at offset: inout Int) -> UnsafeRawBufferPointer? {
+  private static func piece(of bytes: UnsafeRawBufferPointer, at offset: inout Int) -> UnsafeRawBufferPointer?
+  {
     guard offset < bytes.count else { return nil }
     let length = Int(bytes[offset])
     let start = offset + 1
@@ -48,7 +49,8 @@ enum MemberData {
     for (key, value) in pairs {
       guard !key.isEmpty, key.count <= 255, value.count <= 255 else {
         throw MemberDataError(
-          description: "the tag \(String(decoding: key, as: UTF8.self)) is \(key.count) and \(value.count) bytes long; "
+          description:
+            "the tag \(String(decoding: key, as: UTF8.self)) is \(key.count) and \(value.count) bytes long; "
             + "a key has 1 to 255 bytes, a value at most 255")
       }
       bytes.append(UInt8(key.count))

@@ -72,7 +72,8 @@ struct MemberTable: ~Copyable {
 
   /// Bytes of a table of `capacity` places.
   static func bytes(capacity: Int) -> Int {
-    capacity * (MemoryLayout<MemberEntry>.stride + MemberData.lengthLimit) + PlaceIndex.bytes(capacity: capacity)
+    capacity * (MemoryLayout<MemberEntry>.stride + MemberData.lengthLimit)
+      + PlaceIndex.bytes(capacity: capacity)
   }
 
   var capacity: Int { entries.count }
@@ -252,8 +253,9 @@ extension MemberTable {
   /// - Returns: False when there is no room; nothing was written.
   func writeAlive(_ place: Int, to writer: inout Writer) -> Bool {
     let entry = entries[place]
-    guard writer.remaining >= AliveNews.lengthLimit - MemberData.lengthLimit
-      + Int(entry.nameLength) + Int(entry.tagsLength)
+    guard
+      writer.remaining >= AliveNews.lengthLimit - MemberData.lengthLimit
+        + Int(entry.nameLength) + Int(entry.tagsLength)
     else { return false }
     writer.write(MessageKind.alive)
     writer.writeVariable(UInt64(entry.incarnation))

@@ -79,7 +79,9 @@ extension Membership {
   }
 
   private func isCredible(_ incarnation: UInt32, _ entry: MemberEntry, _ counters: inout Counters) -> Bool {
-    guard entry.isOlder(than: incarnation), incarnation &- entry.incarnation > Self.leapLimit else { return true }
+    guard entry.isOlder(than: incarnation), incarnation &- entry.incarnation > Self.leapLimit else {
+      return true
+    }
     counters.newsIncredible &+= 1
     return false
   }

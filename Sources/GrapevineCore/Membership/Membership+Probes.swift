@@ -25,8 +25,12 @@ extension Membership {
     if probe.isActive, !probe.hasAsked, now >= probe.askAt {
       askOthers(counters: &counters, into: &effects)
     }
-    while let call = calls.takeOverdue(now: now) {
-      guard call.reason == .relay else { continue }
+    while var call = calls.takeOverdue(now: now) {
+      guard call.reason == .relay, !call.hasNacked else { continue }
+      // Whoever asked goes on waiting until its period ends, so a late answer is passed on all the same.
+      call.hasNacked = true
+      call.deadline = now + period
+      _ = calls.add(call)
       counters.nacksSent &+= 1
       send(
         MessageKind.pingInVain, number: call.requesterNumber, to: call.requester, run: call.requesterRun,

@@ -107,8 +107,10 @@ extension Membership {
     let ours = hashes(bits: bits, first: first, count: count)
     for part in 0..<count where try cursor.read(UInt32.self) != ours[part] { differs |= 1 << UInt64(part) }
     guard isOpen, isAnnounced else { return }
-    guard view.links[slot].comparisons.pay(
-        interval: Self.comparisonInterval, burst: Self.comparisonBurst, now: now) else {
+    guard
+      view.links[slot].comparisons.pay(
+        interval: Self.comparisonInterval, burst: Self.comparisonBurst, now: now)
+    else {
       counters.droppedExcess &+= 1
       return
     }

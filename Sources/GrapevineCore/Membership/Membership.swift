@@ -269,7 +269,9 @@ extension Membership {
     guard isEnabled, !isOpen else { return }
     table.note(MemberTable.own) { $0.incarnation = max($0.incarnation, snapshot.incarnation) }
     for member in snapshot.members {
-      guard member.endpoint.isUsable, table.find(member.id.value) == nil, member.id.value != ownID else { continue }
+      guard member.endpoint.isUsable, table.find(member.id.value) == nil, member.id.value != ownID else {
+        continue
+      }
       var entry = MemberEntry()
       entry.id = member.id.value
       entry.run = member.run.value
@@ -343,7 +345,11 @@ extension Membership {
     guard isAnnounced, !hasLeft else { return deadline }
     deadline = min(deadline, min(periodAt, probe.isActive && !probe.hasAsked ? probe.askAt : .never))
     deadline = min(deadline, min(suspects.due, min(reconnectAt, calls.due)))
-    deadline = min(deadline, min(suspects.isAnyOurs && !ablations.contains(.selfDoubt) ? againAt : .never, hintCount > 0 ? hintAt : .never))
+    deadline = min(
+      deadline,
+      min(
+        suspects.isAnyOurs && !ablations.contains(.selfDoubt) ? againAt : .never,
+        hintCount > 0 ? hintAt : .never))
     deadline = min(deadline, sync.deadline == .never ? sync.at : sync.deadline)
     return refutedBy == nil ? deadline : min(deadline, refuteAt)
   }

@@ -38,8 +38,16 @@ struct NewsQueue: ~Copyable {
     let link = links[place]
     guard link.told > 0 else { return }
     let chain = Int(link.told) - 1
-    if link.previous == 0 { chains[chain].first = link.next } else { links[Int(link.previous) - 1].next = link.next }
-    if link.next == 0 { chains[chain].last = link.previous } else { links[Int(link.next) - 1].previous = link.previous }
+    if link.previous == 0 {
+      chains[chain].first = link.next
+    } else {
+      links[Int(link.previous) - 1].next = link.next
+    }
+    if link.next == 0 {
+      chains[chain].last = link.previous
+    } else {
+      links[Int(link.next) - 1].previous = link.previous
+    }
     links[place] = NewsLink()
     count -= 1
   }
@@ -47,7 +55,11 @@ struct NewsQueue: ~Copyable {
   private mutating func append(_ place: Int, told: Int) {
     let last = chains[told].last
     links[place] = NewsLink(next: 0, previous: last, told: UInt8(told + 1))
-    if last == 0 { chains[told].first = UInt32(place + 1) } else { links[Int(last) - 1].next = UInt32(place + 1) }
+    if last == 0 {
+      chains[told].first = UInt32(place + 1)
+    } else {
+      links[Int(last) - 1].next = UInt32(place + 1)
+    }
     chains[told].last = UInt32(place + 1)
     highest = max(highest, told)
   }
@@ -73,7 +85,11 @@ struct NewsQueue: ~Copyable {
         remove(place)
         if chain + 1 < limit, chain < Self.countLimit {
           links[place] = NewsLink(next: 0, previous: carried.last, told: 0)
-          if carried.last == 0 { carried.first = UInt32(place + 1) } else { links[Int(carried.last) - 1].next = UInt32(place + 1) }
+          if carried.last == 0 {
+            carried.first = UInt32(place + 1)
+          } else {
+            links[Int(carried.last) - 1].next = UInt32(place + 1)
+          }
           carried.last = UInt32(place + 1)
         }
       }

@@ -19,7 +19,7 @@ struct PlaceIndex: ~Copyable {
   static func bytes(capacity: Int) -> Int { size(capacity: capacity) * MemoryLayout<UInt32>.stride }
 
   /// A power of two, at least twice as many as places.
-  private static func size(capacity: Int) -> Int {
+  static func size(capacity: Int) -> Int {
     1 << (Int.bitWidth - (max(1, capacity) * 2 - 1).leadingZeroBitCount)
   }
 

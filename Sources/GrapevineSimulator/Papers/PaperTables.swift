@@ -8,6 +8,11 @@ public enum PaperTables {
       HyParViewTables.stable,
       HyParViewTables.crash,
       PlumtreeTables.all,
+      DetectionTables.detection,
+      LoadTables.load,
+      LoadTables.falsePositives,
+      LifeguardTable.all,
+    ] + EnduranceTables.all + [
       ScaleTables.cost,
       ScaleTables.scale,
     ]

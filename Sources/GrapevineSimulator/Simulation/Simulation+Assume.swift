@@ -14,7 +14,7 @@ extension Simulation {
       identities.append(MemberID(generator.next()))
       let node = try Node(
         configuration: configuration, identity: identities[vertex], seed: generator.next(),
-        receiveWindow: 512)
+        receiveWindow: 512, advertised: Self.endpoint(of: process))
       processes[process].start(node)
     }
     for vertex in graph.edges.indices {
@@ -23,6 +23,17 @@ extension Simulation {
       }
       processes[first + vertex].node?.pointee.assume(neighbours, now: now, into: &effects)
       settle(first + vertex)
+    }
+  }
+
+  /// Has all running nodes know each other as members, as if each had heard of all others.
+  public func assumeMembers() {
+    let all = processes.indices.compactMap { process in
+      identity(of: process).map { (run: $0, endpoint: Self.endpoint(of: process)) }
+    }
+    for process in processes.indices {
+      processes[process].node?.pointee.assumeMembers(all, now: clock(of: process))
+      settle(process)
     }
   }
 }

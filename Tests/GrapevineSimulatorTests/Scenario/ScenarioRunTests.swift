@@ -130,6 +130,27 @@ struct ScenarioRunTests {
     #expect(report.secondsToAgree == nil)
   }
 
+  @Test("members know each other again after a split, and what they thought meanwhile is counted")
+  func members() async throws {
+    let text = """
+      nodes 16
+      at 0s..2s join
+      at 5s broadcast 5 from 2
+      at 5s partition 2 for 40s
+      at 46s end
+      expect members within 60s
+      expect flaps 0
+      """
+    let report = try await report(text)
+    let seconds = try #require(report.secondsToAgree)
+    #expect(seconds <= 60 && report.flaps > 0)
+    #expect(report.verdicts.map(\.holds) == [true, false], "\(report.verdicts)")
+    #expect(report.verdicts[1].measured == "\(report.flaps)")
+    // So soon nobody is found.
+    let soon = try await self.report(text.replacing("within 60s", with: "within 1ms"))
+    #expect(soon.secondsToAgree == nil && soon.verdicts[0].measured == "never" && !soon.holds)
+  }
+
   @Test("changes of the network happen when they are said")
   func change() async throws {
     let lossy =

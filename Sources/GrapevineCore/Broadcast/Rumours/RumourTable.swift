@@ -30,9 +30,8 @@ struct Rumour: BitwiseCopyable {
 /// what stands in it.
 struct RumourTable: ~Copyable {
   private let entries: FixedTable<Rumour>
-  private let index: FixedTable<UInt32>
+  private let index: PlaceIndex
   private let mask: Int
-  private let indexMask: Int
   private let seed: UInt64
   private var first = 0
   private(set) var count = 0
@@ -40,15 +39,14 @@ struct RumourTable: ~Copyable {
   /// - Parameter capacity: Rumours it holds; a power of two.
   init(capacity: Int, seed: UInt64) {
     entries = FixedTable(count: capacity)
-    index = FixedTable(count: capacity * 2)
+    index = PlaceIndex(capacity: capacity)
     mask = capacity - 1
-    indexMask = capacity * 2 - 1
     self.seed = seed | 1
   }
 
   /// Bytes of a table of `capacity`.
   static func bytes(capacity: Int) -> Int {
-    capacity * (MemoryLayout<Rumour>.stride + 2 * MemoryLayout<UInt32>.stride)
+    capacity * MemoryLayout<Rumour>.stride + PlaceIndex.bytes(capacity: capacity)
   }
 
   var capacity: Int { entries.count }
@@ -60,22 +58,19 @@ struct RumourTable: ~Copyable {
     @inline(__always) nonmutating _modify { yield &entries[(first &+ position) & mask] }
   }
 
-  private func home(_ origin: UInt64, _ sequence: UInt64) -> Int {
+  private func hash(_ origin: UInt64, _ sequence: UInt64) -> UInt64 {
     let product = (origin ^ seed).multipliedFullWidth(by: sequence &* 0x9e37_79b9_7f4a_7c15 ^ seed << 1)
-    return Int(truncatingIfNeeded: product.high ^ product.low) & indexMask
+    return product.high ^ product.low
   }
+
+  private func hash(at place: Int) -> UInt64 { hash(entries[place].origin, entries[place].sequence) }
 
   /// The position of a rumour, or nil.
   func find(_ origin: UInt64, _ sequence: UInt64) -> Int? {
-    var bucket = home(origin, sequence)
-    while index[bucket] != 0 {
-      let place = Int(index[bucket]) - 1
-      if entries[place].sequence == sequence, entries[place].origin == origin {
-        return (place &- first) & mask
-      }
-      bucket = (bucket + 1) & indexMask
+    let place = index.find(hash(origin, sequence)) { place in
+      entries[place].sequence == sequence && entries[place].origin == origin
     }
-    return nil
+    return place.map { ($0 &- first) & mask }
   }
 
   /// Appends a rumour that is not there yet; call only when not `isFull`.
@@ -84,43 +79,17 @@ struct RumourTable: ~Copyable {
     let place = (first &+ count) & mask
     entries[place] = rumour
     count &+= 1
-    enter(place)
-  }
-
-  private func enter(_ place: Int) {
-    var bucket = home(entries[place].origin, entries[place].sequence)
-    while index[bucket] != 0 { bucket = (bucket + 1) & indexMask }
-    index[bucket] = UInt32(truncatingIfNeeded: place + 1)
+    index.enter(place, hash(at: place))
   }
 
   /// Removes and returns the oldest rumour; call only when there is one.
   mutating func removeFirst() -> Rumour {
     precondition(count > 0, "no rumour to remove")
     let rumour = entries[first]
-    leave(first)
+    index.leave(first, hashOf: { hash(at: $0) })
     first = (first &+ 1) & mask
     count &-= 1
     return rumour
-  }
-
-  /// Takes a place out of the index, closing the gap that it leaves.
-  private func leave(_ place: Int) {
-    var bucket = home(entries[place].origin, entries[place].sequence)
-    while Int(index[bucket]) - 1 != place {
-      guard index[bucket] != 0 else { return }
-      bucket = (bucket + 1) & indexMask
-    }
-    index[bucket] = 0
-    var next = (bucket + 1) & indexMask
-    while index[next] != 0 {
-      let other = entries[Int(index[next]) - 1]
-      if (next &- home(other.origin, other.sequence)) & indexMask >= (next &- bucket) & indexMask {
-        index[bucket] = index[next]
-        index[next] = 0
-        bucket = next
-      }
-      next = (next + 1) & indexMask
-    }
   }
 
   /// Keeps the rumours for which `isKept` says so, in their order; it may change each.
@@ -134,7 +103,10 @@ struct RumourTable: ~Copyable {
     }
     guard kept < count else { return }
     count = kept
-    index.clear(0..<index.count)
-    for position in 0..<count { enter((first &+ position) & mask) }
+    index.removeAll()
+    for position in 0..<count {
+      let place = (first &+ position) & mask
+      index.enter(place, hash(at: place))
+    }
   }
 }

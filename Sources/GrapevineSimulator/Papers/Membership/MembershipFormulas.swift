@@ -23,12 +23,14 @@ public enum MembershipFormulas {
   }
 
   /// Where observers that probe in rounds are when somebody crashes.
-  public enum RoundPhase: Sendable {
+  public enum RoundPhase: Sendable, Equatable {
     /// All have probed equally many members of their round, a number that is uniformly distributed: they began
     /// together.
     case alike
     /// Each has a uniformly distributed place of its own.
     case independent
+    /// All have probed so many members of their round.
+    case place(Int)
   }
 
   /// The same, where each member probes all others in an order of its own, drawn uniformly for each round (SWIM,
@@ -57,6 +59,8 @@ public enum MembershipFormulas {
         let mean = (0..<length).reduce(0.0) { $0 + survival(after, place: $1, of: length) } / Double(length)
         return power(mean, observers)
       }
+    case .place(let place):
+      return expectation { power(survival($0, place: place % length, of: length), observers) }
     case .alike:
       return expectation { after in
         (0..<length).reduce(0.0) { $0 + power(survival(after, place: $1, of: length), observers) }
