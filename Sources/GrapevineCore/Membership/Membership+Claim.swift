@@ -120,7 +120,7 @@ extension Membership {
     }
     address = seen
     let own = table[MemberTable.own].incarnation
-    let isLater = own == 0 || table[MemberTable.own].isOlder(than: answer.incarnation)
+    let isLater = own == 0 || answer.status != nil && table[MemberTable.own].isOlder(than: answer.incarnation)
     claim.incarnation = isLater ? answer.incarnation : own
     guard answer.isHeld, answer.endpoint != seen, answer.run != run, answer.endpoint.isUsable else {
       announce(above: claim.incarnation, now: now)
