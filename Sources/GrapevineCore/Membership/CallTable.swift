@@ -8,6 +8,8 @@ struct Call: BitwiseCopyable {
     case relay
     /// A suspect of ours, or a member that failed.
     case again
+    /// Another member that is said to have our name.
+    case rival
   }
 
   var reason = Reason.free
@@ -15,7 +17,7 @@ struct Call: BitwiseCopyable {
   /// The run that was asked.
   var run: UInt64 = 0
   var deadline = Instant()
-  /// Relay: who wants to know, and under which number.
+  /// Relay: who wants to know, and under which number. Rival: where it was asked.
   var requester = Endpoint.zero
   var requesterRun: UInt64 = 0
   var requesterNumber: UInt32 = 0

@@ -120,7 +120,7 @@ extension Membership {
     }
     address = seen
     let own = table[MemberTable.own].incarnation
-    let isLater = own == 0 || table[MemberTable.own].isOlder(than: answer.incarnation)
+    let isLater = own == 0 || answer.status != nil && table[MemberTable.own].isOlder(than: answer.incarnation)
     claim.incarnation = isLater ? answer.incarnation : own
     guard answer.isHeld, answer.endpoint != seen, answer.run != run, answer.endpoint.isUsable else {
       announce(above: claim.incarnation, now: now)
@@ -138,9 +138,8 @@ extension Membership {
   ///
   /// - Returns: Whether it was that.
   mutating func onClaimAnswer(_ number: UInt32, from sender: Sender) -> Bool {
-    guard claim.phase == .checking, number == claim.number, sender.run == claim.holderRun else {
-      return false
-    }
+    guard claim.phase == .checking, number == claim.number, sender.run == claim.holderRun, sender.id == ownID
+    else { return false }
     conflict = claim.holder
     claim = Claim()
     return true

@@ -106,7 +106,7 @@ extension Membership {
     guard isOpen else { return }
     _ = try cursor.readBytes(UInt64(Frame.openHeader))
     let id = try cursor.read(UInt64.self)
-    var sender = Sender(run: try cursor.read(UInt64.self), endpoint: source)
+    var sender = Sender(id: id, run: try cursor.read(UInt64.self), endpoint: source)
     guard sender.run != run else {
       counters.droppedOwn &+= 1
       return
@@ -131,12 +131,14 @@ extension Membership {
       switch kind {
       case MessageKind.ping:
         let number = try cursor.read(UInt32.self)
+        guard sender.asks() else { continue }
         send(
           MessageKind.pingAnswer, number: number, to: source, run: sender.run, withNews: sender.isKnown,
           isAccused: sender.accusesUs && (sender.isKnown || isBrief), counters: &counters, into: &effects)
       case MessageKind.pingRequest:
         let number = try cursor.read(UInt32.self)
         let id = try cursor.read(UInt64.self)
+        guard sender.asks() else { continue }
         relay(number, id, for: sender, now: now, counters: &counters, into: &effects)
       case MessageKind.pingAnswer:
         let number = try cursor.read(UInt32.self)
@@ -152,16 +154,26 @@ extension Membership {
     }
   }
 
-  /// Whether what this node says of itself is not much longer than any accusation: strangers get no long answers.
-  private var isBrief: Bool { rules.name.utf8.count + tags.count < 64 }
+  /// Whether an answer with what this node says of itself is at most three times as long as the shortest frame
+  /// that accuses and asks it, of 36 bytes: strangers get no long answers. Without name and tags it has 62.
+  private var isBrief: Bool { rules.name.utf8.count + tags.count <= 46 }
 
   /// Who sent a member frame.
   struct Sender {
+    var id: UInt64
     var run: UInt64
     var endpoint: Endpoint
     /// Whether it is the member it says it is, at the address that is known.
     var isKnown = false
     /// Whether it said that this node does not answer.
     var accusesUs = false
+    /// Whether it asked something.
+    var hasAsked = false
+
+    /// Whether a question is the first in its frame: one frame gets one answer.
+    mutating func asks() -> Bool {
+      defer { hasAsked = true }
+      return !hasAsked
+    }
   }
 }

@@ -97,7 +97,7 @@ extension Membership {
   ) {
     guard alive.endpoint.isUsable else { return }
     let id = alive.id
-    guard id != ownID else { return onOwn(alive, now: now, counters: &counters) }
+    guard id != ownID else { return onOwn(alive, now: now, counters: &counters, into: &effects) }
     guard let place = table.find(id) else {
       return add(alive, id, from: slot, isContents: isContents, now: now, counters: &counters, into: &effects)
     }
@@ -181,7 +181,9 @@ extension Membership {
   }
 
   /// Somebody says that this node is alive: it knows that better.
-  private mutating func onOwn(_ alive: AliveNews, now: Instant, counters: inout Counters) {
+  private mutating func onOwn(
+    _ alive: AliveNews, now: Instant, counters: inout Counters, into effects: inout Effects
+  ) {
     guard isAnnounced, !hasLeft else { return }
     let own = table[MemberTable.own]
     guard isCredible(alive.incarnation, own, &counters) else { return }
@@ -194,9 +196,25 @@ extension Membership {
     // An earlier run of this node, or another member with its name: of two living ones, the greater run keeps it.
     if alive.endpoint != own.endpoint {
       counters.nameConflicts &+= 1
-      if alive.run > run { conflict = alive.endpoint }
+      if alive.run > run, now >= refuteAt { askRival(alive, now: now, counters: &counters, into: &effects) }
     }
-    if conflict == nil { refute(above: alive.incarnation, now: now, counters: &counters) }
+    refute(above: alive.incarnation, now: now, counters: &counters)
+  }
+
+  /// Asks a member that is said to have this node's name: only if it answers to that name, it has it.
+  private mutating func askRival(
+    _ alive: AliveNews, now: Instant, counters: inout Counters, into effects: inout Effects
+  ) {
+    var call = Call()
+    call.reason = .rival
+    call.number = nextNumber()
+    call.run = alive.run
+    call.deadline = now + period
+    call.requester = alive.endpoint
+    guard calls.add(call) else { return }
+    send(
+      MessageKind.ping, number: call.number, to: alive.endpoint, run: alive.run, counters: &counters,
+      into: &effects)
   }
 
   /// The time between two refutations: many lies at once are refuted in one. Chosen here.

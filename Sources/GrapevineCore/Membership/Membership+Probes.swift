@@ -131,6 +131,8 @@ extension Membership {
       counters.droppedUnproven &+= 1
       return
     }
+    // Two members with one name: this run is the lesser.
+    if call.reason == .rival, sender.id == ownID { conflict = call.requester }
     guard call.reason == .relay else { return }
     send(
       MessageKind.pingAnswer, number: call.requesterNumber, to: call.requester, run: call.requesterRun,

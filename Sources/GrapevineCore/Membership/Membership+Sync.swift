@@ -103,9 +103,7 @@ extension Membership {
     let count = Int(
       truncatingIfNeeded: try cursor.readVariable(
         in: 1...UInt64(min(Self.partsAtOnce, 1 << Int(bits) - first))))
-    var differs: UInt64 = 0
-    let ours = hashes(bits: bits, first: first, count: count)
-    for part in 0..<count where try cursor.read(UInt32.self) != ours[part] { differs |= 1 << UInt64(part) }
+    let theirs = try cursor.readBytes(UInt64(count) * 4)
     guard isOpen, isAnnounced else { return }
     guard
       view.links[slot].comparisons.pay(
@@ -113,6 +111,12 @@ extension Membership {
     else {
       counters.droppedExcess &+= 1
       return
+    }
+    var differs: UInt64 = 0
+    let ours = hashes(bits: bits, first: first, count: count)
+    for part in 0..<count
+    where UInt32(bigEndian: theirs.loadUnaligned(fromByteOffset: part * 4, as: UInt32.self)) != ours[part] {
+      differs |= 1 << UInt64(part)
     }
     var next = first + count
     if bits == 0 {

@@ -152,7 +152,15 @@ extension Membership {
     guard let address, !isAnnounced else { return }
     isAnnounced = true
     claim = Claim()
-    setOwn(incarnation: incarnation &+ 1, address, now: now)
+    var latest = incarnation
+    if let place = table.find(ownID), place != MemberTable.own {
+      // Heard of before this node knew its address: an earlier run of itself.
+      if Int32(bitPattern: table[place].incarnation &- latest) > 0 { latest = table[place].incarnation }
+      news.remove(place)
+      unhint(place)
+      table.remove(place)
+    }
+    setOwn(incarnation: latest &+ 1, address, now: now)
     startTimers(now: now)
     push(MemberTable.own, from: nil, now: now)
   }

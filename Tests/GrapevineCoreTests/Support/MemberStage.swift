@@ -125,6 +125,11 @@ final class MemberStage {
   }
 }
 
+extension Member {
+  /// What this node knows of a member.
+  func member(_ id: StableID) -> GrapevineCore.Member? { node.member(id) }
+}
+
 extension World {
   /// The small configuration with a list of members, and times as usual.
   static func listing(_ change: (inout MembershipRules) -> Void = { _ in }) -> Configuration {
