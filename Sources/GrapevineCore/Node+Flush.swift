@@ -39,7 +39,8 @@ extension Node {
   private static var lookupsInVain: Int { 4 }
 
   /// Bytes of a datagram that news about members take while messages wait, but for one piece that is longer: the
-  /// rest, and all where there is no news, is for messages. Chosen here: a quarter.
+  /// rest, and all where there is no news, is for messages. A message that does not fit into the rest has the next
+  /// datagram to itself. Chosen here: a quarter.
   private var newsShare: Int { configuration.datagramLimit / 4 }
 
   /// What is due on a link.
@@ -95,7 +96,10 @@ extension Node {
       if writer.count > before { elicits = true }
       dissemination.writeDigest(slot, to: &writer, now: now)
     }
-    if agenda.news {
+    let bit: SlotMask = 1 << SlotMask(slot)
+    let tellsNews = agenda.news && (!agenda.payload || newsYields & bit == 0)
+    newsYields &= ~bit
+    if tellsNews {
       membership.writeLinkNews(
         slot, limit: agenda.payload ? newsShare : .max, to: &writer, counters: &counters)
     }
@@ -105,7 +109,7 @@ extension Node {
         slot, limit: configuration.messagesPerDatagram - repaired, to: &writer, counters: &counters)
       let limit = configuration.messagesPerDatagram - repaired - spread
       let pushed = limit > 0 ? dissemination.writePushes(slot, to: &writer, counters: &counters) : 0
-      if repaired + spread + pushed > 0 { elicits = true }
+      if repaired + spread + pushed > 0 { elicits = true } else if tellsNews { newsYields |= bit }
     }
     // A digest that is half due rides along when there is room.
     if !agenda.digest, dissemination.states[slot].digestAt <= now + dissemination.digestDelay / 2 {

@@ -26,6 +26,8 @@ public struct Node: ~Copyable {
   private var phaseDeadline = Instant.never
   private var newcomerUntil = Instant.never
   private var nextSlot = 0
+  /// Slots whose last frame had news about members and no room for the message that waits: the next one has none.
+  var newsYields: SlotMask = 0
 
   /// Time after joining in which messages that were forgotten everywhere are history, not losses. Chosen
   /// here.

@@ -33,7 +33,7 @@ struct NodeTests {
     #expect(texts.sorted() == ["hello", "world"])
     await member.leave()
     await founder.leave()
-    #expect(await founder.lifecycle == .disconnected)
+    #expect(await founder.lifecycle == .destroyed)
   }
 
   @Test("typed messages go to the reader of their type, other messages do not")

@@ -122,6 +122,13 @@ public final class DrivenNode {
     report()
   }
 
+  /// Ends the node without a word to others; `leave` first, and wait until it is disconnected, to part properly.
+  /// Nothing is sent or delivered any more.
+  public func destroy() {
+    driver.destroy()
+    report()
+  }
+
   /// Takes one batch of datagrams and delivers their messages. Does nothing when called from a callback.
   ///
   /// - Returns: The number of datagrams taken; 0 when none waited.

@@ -127,9 +127,8 @@ extension GossipNode {
   /// With no address and members in the data directory, joins through those of them that answer; when none does
   /// within `joinTimeout`, founds the cluster anew, and goes on looking for them.
   ///
-  /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while.
-  /// One that
-  ///   cannot be looked up is passed over as long as there is another.
+  /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while. One
+  ///   that cannot be looked up is passed over as long as there is another.
   /// - Throws: `AddressError` when there is no address left, or `JoinError` when no contact answers within
   ///   `joinTimeout` or another member has the node's name.
   public nonisolated func join(_ addresses: [String] = []) async throws {
@@ -196,7 +195,8 @@ extension GossipNode {
       snapshotFailures: snapshots.failures, snapshotFailure: snapshots.lastFailure)
   }
 
-  /// Events from now on: the lifecycle, neighbours, gaps. Ends when the node leaves.
+  /// Events from now on: the lifecycle (which is `initialized` until the first of them), neighbours, members, gaps.
+  /// Ends when the node has left, with `.lifecycle(.destroyed)`.
   ///
   /// A reader that falls 1,024 behind loses the oldest, which `Statistics.eventsLost` counts.
   public func events() -> AsyncStream<Event> {

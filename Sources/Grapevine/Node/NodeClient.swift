@@ -49,6 +49,8 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   }
 
   deinit {
+    driver.destroy()
+    tellEvents()
     finishEvents()
   }
 
@@ -130,6 +132,16 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
 
   /// Tells what happened.
   private func report() {
+    tellEvents()
+    if hasLeft, driver.node.lifecycle == .disconnected || driver.node.lifecycle == .initialized {
+      // Its sequences have ended, so it will not join again.
+      driver.destroy()
+      tellEvents()
+      finishEvents()
+    }
+  }
+
+  private func tellEvents() {
     for event in driver.takeEvents() {
       switch event {
       case .lifecycle(let lifecycle): didEnter(lifecycle)
@@ -141,9 +153,6 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
       for reader in eventReaders {
         if case .dropped = reader.continuation.yield(event) { eventsLost += 1 }
       }
-    }
-    if hasLeft, driver.node.lifecycle == .disconnected || driver.node.lifecycle == .initialized {
-      finishEvents()
     }
   }
 

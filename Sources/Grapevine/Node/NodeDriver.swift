@@ -106,6 +106,9 @@ final class NodeDriver {
     keeper?.noteChange()
   }
 
+  /// Ends the node: nothing is sent or delivered any more.
+  func destroy() { node.destroy(into: &effects) }
+
   func resumeDelivery() {
     node.resumeDelivery(now: MonotonicClock.now())
   }

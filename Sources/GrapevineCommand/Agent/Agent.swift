@@ -159,7 +159,7 @@ extension Agent {
     for await event in events {
       guard case .member(let change, let id, let run, _) = event else {
         print(event)
-        if event == .lifecycle(.disconnected) { return }
+        if event == .lifecycle(.destroyed) { return }
         continue
       }
       // The same events in the same order. A sequence drops its oldest when the output is held up for long; since

@@ -66,6 +66,7 @@ extension ControlRequest {
   /// The members and, as the end of the list, how many there are.
   private static func list(_ members: [Member], of node: GossipNode, _ answer: ControlAnswer) async throws {
     let health = await node.members.localHealth
+    let counters = await node.statistics.core
     let own = node.identity
     try await answer.list(members) { member, writer in
       writer.object { object in
@@ -82,6 +83,8 @@ extension ControlRequest {
           }
         }
         object.field("localHealth", health)
+        object.field("refused", counters.membersRefused)
+        object.field("forgotten", counters.membersForgotten)
         object.field("at", MonotonicClock.now().nanoseconds)
       }
     }

@@ -39,6 +39,13 @@ struct CallTable: ~Copyable {
 
   init(capacity: Int) { calls = FixedTable(count: capacity) }
 
+  /// Whether one more may be asked for others: half of the room is for this node's own questions.
+  var hasRoomForOthers: Bool {
+    var free = 0
+    for place in 0..<calls.count where calls[place].reason == .free { free += 1 }
+    return free > calls.count / 2
+  }
+
   /// Adds a question.
   ///
   /// - Returns: False when there is no room.

@@ -12,6 +12,8 @@ struct MemberEntry: BitwiseCopyable {
   var version: UInt8 = 0
   /// Whether the order of probes has the place.
   var isOrdered = false
+  /// Whether this node has ever heard it itself.
+  var hasAnswered = false
   /// Whether it is known from an earlier run of this node only.
   var isRecalled = false
   /// Whether it was taken to have failed, and something says that it lives.

@@ -122,7 +122,10 @@ extension Membership {
     let own = table[MemberTable.own].incarnation
     let isLater = own == 0 || answer.status != nil && table[MemberTable.own].isOlder(than: answer.incarnation)
     claim.incarnation = isLater ? answer.incarnation : own
-    guard answer.isHeld, answer.endpoint != seen, answer.run != run, answer.endpoint.isUsable else {
+    // Nobody else can have a name that is an address.
+    guard answer.isHeld, !rules.name.isEmpty, answer.endpoint != seen, answer.run != run,
+      answer.endpoint.isUsable
+    else {
       announce(above: claim.incarnation, now: now)
       return
     }

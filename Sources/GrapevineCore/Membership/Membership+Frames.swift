@@ -24,7 +24,8 @@ extension Membership {
 
   /// Sends a PING to a member, which hears first what is said of it.
   mutating func ping(
-    _ place: Int, number: UInt32, counters: inout Counters, into effects: inout Effects
+    _ place: Int, number: UInt32, tellsRecord: Bool = false, counters: inout Counters,
+    into effects: inout Effects
   ) {
     guard effects.datagrams.hasRoom else {
       counters.droppedAnswers &+= 1
@@ -32,7 +33,7 @@ extension Membership {
     }
     var writer = beginFrame(&effects)
     // Lifeguard's buddy: whoever is accused hears of it at once, and its answer can say that it lives.
-    if !table[place].isAlive, !ablations.contains(.buddy) {
+    if tellsRecord || !table[place].isAlive && !ablations.contains(.buddy) {
       _ = writeNews(place, to: &writer, counters: &counters)
     }
     writer.write(MessageKind.ping)
@@ -115,6 +116,7 @@ extension Membership {
     var returning: Int?
     if let place = table.find(id), table[place].run == sender.run, table[place].endpoint == source {
       sender.isKnown = true
+      if !table[place].hasAnswered { table.note(place) { $0.hasAnswered = true } }
       if table[place].hasFailed {
         returning = place
         hint(place, now: now)
@@ -148,7 +150,7 @@ extension Membership {
         if probe.isActive, probe.number == number { probe.nacks = min(probe.nacks + 1, probe.nacksExpected) }
       default:
         let accuses = try onNews(
-          kind, from: nil, isContents: false, &cursor, now: now, counters: &counters, into: &effects)
+          kind, from: nil, sender: sender, &cursor, now: now, counters: &counters, into: &effects)
         if accuses { sender.accusesUs = true }
       }
     }

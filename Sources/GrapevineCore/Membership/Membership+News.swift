@@ -10,28 +10,34 @@ extension Membership {
   /// - Parameters:
   ///   - slot: The link it came on; nil in a member frame.
   ///   - isContents: Whether it is out of a neighbour's table, and not news.
-  /// - Returns: Whether it accuses this node.
+  ///   - sender: Who sent the member frame; nil on a link.
+  /// - Returns: Whether it accuses this node, or is behind about it.
   mutating func onNews(
-    _ kind: UInt8, from slot: Int?, isContents: Bool, _ cursor: inout Cursor, now: Instant,
-    counters: inout Counters, into effects: inout Effects
+    _ kind: UInt8, from slot: Int?, isContents: Bool = false, sender: Sender? = nil, _ cursor: inout Cursor,
+    now: Instant, counters: inout Counters, into effects: inout Effects
   ) throws(DecodeError) -> Bool {
     counters.newsReceived &+= 1
     guard kind != MessageKind.alive else {
       let alive = try AliveNews(from: &cursor)
-      guard isOpen else { return false }
+      let isOwnWord = sender.map { $0.run == alive.run && $0.endpoint == alive.endpoint } ?? false
+      // A stranger can speak of itself only.
+      guard isOpen, isOwnWord || sender?.isKnown ?? true else { return false }
+      if isOwnWord { catchUp(with: alive) }
       onAlive(alive, from: slot, isContents: isContents, now: now, counters: &counters, into: &effects)
-      return false
+      // Whoever is behind about this node is told, as whoever accuses it.
+      return alive.run == run && alive.incarnation != table[MemberTable.own].incarnation
     }
     let verdict = try Verdict(kind, from: &cursor)
     guard isOpen, isAnnounced, let place = table.find(verdict.id) else { return false }
     let entry = table[place]
-    guard isCredible(verdict.incarnation, entry, &counters) else { return false }
     if place == MemberTable.own {
       guard !hasLeft else { return false }
       if !entry.isOlder(than: verdict.incarnation), entry.incarnation != verdict.incarnation { return true }
       refute(above: verdict.incarnation, now: now, counters: &counters)
       return true
     }
+    guard sender?.isKnown ?? true else { return false }
+    guard isCredible(verdict.incarnation, place, now: now, &counters) else { return false }
     // What concerns an earlier incarnation is over.
     guard entry.incarnation == verdict.incarnation || entry.isOlder(than: verdict.incarnation) else {
       return false
@@ -80,12 +86,27 @@ extension Membership {
     }
   }
 
-  private func isCredible(_ incarnation: UInt32, _ entry: MemberEntry, _ counters: inout Counters) -> Bool {
+  /// Whether a member can have come to an incarnation; if not, it is asked itself.
+  private mutating func isCredible(
+    _ incarnation: UInt32, _ place: Int, now: Instant, _ counters: inout Counters
+  ) -> Bool {
+    let entry = table[place]
     guard entry.isOlder(than: incarnation), incarnation &- entry.incarnation > Self.leapLimit else {
       return true
     }
     counters.newsIncredible &+= 1
+    seek(place, now: now)
     return false
+  }
+
+  /// A member says itself what its incarnation is, from its own address: whatever was heard of it, it knows.
+  private mutating func catchUp(with alive: AliveNews) {
+    guard let place = table.find(alive.id), place != MemberTable.own, table[place].run == alive.run,
+      alive.incarnation != table[place].incarnation,
+      alive.incarnation &- table[place].incarnation > Self.leapLimit,
+      table[place].incarnation &- alive.incarnation > Self.leapLimit
+    else { return }
+    table.update(place) { $0.incarnation = alive.incarnation &- 1 }
   }
 }
 
@@ -102,12 +123,16 @@ extension Membership {
       return add(alive, id, from: slot, isContents: isContents, now: now, counters: &counters, into: &effects)
     }
     let entry = table[place]
-    guard isCredible(alive.incarnation, entry, &counters) else { return }
+    guard isCredible(alive.incarnation, place, now: now, &counters) else { return }
     // Of one that is only remembered from an earlier run of this node, what it was then is news.
     let isTie = entry.incarnation == alive.incarnation && (entry.run < alive.run || entry.isRecalled)
     guard entry.isOlder(than: alive.incarnation) || isTie else {
       // Somebody there takes it to be alive: it may be, behind what was a split.
       if entry.hasFailed, isContents, entry.incarnation == alive.incarnation { hint(place, now: now) }
+      // Or it has started anew where nobody remembered it, and counts from the beginning.
+      if entry.isGone, entry.run != alive.run {
+        challenge(alive, place, now: now, counters: &counters, into: &effects)
+      }
       return
     }
     let change = change(of: entry, by: alive, place, &counters)
@@ -145,6 +170,21 @@ extension Membership {
       let isSame = entry.endpoint == alive.endpoint && table.tags(place).elementsEqual(alive.tags)
       return isSame ? nil : .updated
     }
+  }
+
+  /// The time between two such answers. Chosen here: a lie that names somebody else makes hardly a stream.
+  private static var challengePause: Nanoseconds { 50_000_000 }
+
+  /// Tells a new run of a member that is gone what is known of it, so that it announces itself above that.
+  private mutating func challenge(
+    _ alive: AliveNews, _ place: Int, now: Instant, counters: inout Counters, into effects: inout Effects
+  ) {
+    guard now >= challengeAt, effects.datagrams.hasRoom else { return }
+    challengeAt = now + Self.challengePause
+    var writer = beginFrame(&effects)
+    _ = writeNews(place, to: &writer, counters: &counters)
+    finishFrame(
+      &writer, to: alive.endpoint, run: alive.run, withNews: false, counters: &counters, into: &effects)
   }
 
   private mutating func add(
@@ -186,7 +226,6 @@ extension Membership {
   ) {
     guard isAnnounced, !hasLeft else { return }
     let own = table[MemberTable.own]
-    guard isCredible(alive.incarnation, own, &counters) else { return }
     let isLater = own.isOlder(than: alive.incarnation)
     if alive.run == run {
       if isLater { refute(above: alive.incarnation, now: now, counters: &counters) }
@@ -233,7 +272,10 @@ extension Membership {
     refuteAt = now + Self.refutationPause
     counters.refutations &+= 1
     // Lifeguard: whoever is not heard may be the one who does not hear.
-    doubt.change(by: 1)
+    if now >= blameAt {
+      blameAt = now + period
+      doubt.change(by: 1)
+    }
     raise(above: highest, now: now)
   }
 }

@@ -105,8 +105,9 @@ extension Membership {
     }
     counters.probesFailed &+= 1
     // Lifeguard: who was asked and says nothing may not have been heard by us.
-    doubt.change(by: probe.nacksExpected > 0 ? probe.nacksExpected - probe.nacks : 1)
+    // Whom this node has never heard may never have been there, which is no fault of its own.
     let entry = table[probe.place]
+    if entry.hasAnswered { doubt.change(by: probe.nacksExpected > 0 ? probe.nacksExpected - probe.nacks : 1) }
     // Whoever has announced itself since lives.
     guard entry.id == probe.id, entry.run == probe.run, entry.incarnation == probe.incarnation,
       entry.isLiving
@@ -121,7 +122,9 @@ extension Membership {
     _ number: UInt32, from sender: Sender, now: Instant, counters: inout Counters, into effects: inout Effects
   ) {
     if probe.isActive, probe.number == number {
-      if sender.run == probe.run { roundTrips.add(now.since(probe.sentAt)) }
+      // What waited here while this node was stopped says nothing of the network.
+      let roundTrip = now.since(probe.sentAt)
+      if sender.run == probe.run, roundTrip < period { roundTrips.add(roundTrip) }
       probe.isActive = false
       doubt.change(by: -1)
       return
@@ -157,7 +160,7 @@ extension Membership {
     call.requester = sender.endpoint
     call.requesterRun = sender.run
     call.requesterNumber = number
-    guard calls.add(call) else {
+    guard calls.hasRoomForOthers, calls.add(call) else {
       counters.droppedExcess &+= 1
       return
     }

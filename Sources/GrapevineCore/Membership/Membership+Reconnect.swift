@@ -58,12 +58,18 @@ extension Membership {
     return max(Self.leastShare, Double(Self.fullRate) / Double(gone))
   }
 
-  /// Something says that a failed member lives.
-  mutating func hint(_ place: Int, now: Instant) {
-    guard table[place].hasFailed, !table[place].isHinted else { return }
+  /// Something is said of a member that cannot be true, or is: it is asked itself, as if it had failed.
+  mutating func seek(_ place: Int, now: Instant) {
+    guard place != MemberTable.own, !table[place].isHinted, !table[place].isFree else { return }
     table.note(place) { $0.isHinted = true }
     hintCount += 1
-    if hintCount == 1 { hintAt = now }
+    if hintAt == .never { hintAt = now }
+  }
+
+  /// Something says that a failed member lives.
+  mutating func hint(_ place: Int, now: Instant) {
+    guard table[place].hasFailed else { return }
+    seek(place, now: now)
   }
 
   mutating func unhint(_ place: Int) {
@@ -80,7 +86,7 @@ extension Membership {
       guard hintPlace < table.placesUsed, table[hintPlace].isHinted else { continue }
       let place = hintPlace
       unhint(place)
-      guard table[place].hasFailed else { continue }
+      guard !table[place].isFree else { continue }
       asked += 1
       again(place, now: now, counters: &counters, into: &effects)
     }

@@ -145,6 +145,7 @@ extension Membership {
     call.run = table[place].run
     call.deadline = now + period
     guard calls.add(call) else { return }
-    ping(place, number: call.number, counters: &counters, into: &effects)
+    // What is known of it, right or wrong, so that it can say better.
+    ping(place, number: call.number, tellsRecord: true, counters: &counters, into: &effects)
   }
 }

@@ -37,7 +37,8 @@ struct Membership: ~Copyable {
   var probe = Probe()
   var claim = Claim()
   var sync = SyncState()
-  /// Where this node is, as it was told or as others see it.
+  /// Where this node is, as it was told; and as that or as others see it.
+  private let advertised: Endpoint?
   var address: Endpoint?
   var tags: [UInt8] = []
 
@@ -65,6 +66,10 @@ struct Membership: ~Copyable {
   var refutedBy: UInt32?
   /// Another living member has our name: its address.
   var conflict: Endpoint?
+  /// When this node blames itself again for what others say of it.
+  var blameAt = Instant()
+  /// When the next member that starts anew may be told what is known of it.
+  var challengeAt = Instant()
   /// The number of links, each of which tells the news too.
   var linkCount = 0
   /// Members with whom a link would be good.
@@ -88,6 +93,7 @@ struct Membership: ~Copyable {
     suspects = SuspectList(capacity: capacity)
     calls = CallTable(capacity: isEnabled ? CallTable.usualCapacity : 1)
     doubt = SelfDoubt(timeout: rules.probeTimeout.asNanoseconds, period: period)
+    self.advertised = advertised
     address = advertised
     // Checked by `Configuration.validate`.
     tags = (try? MemberData.encode(rules.tags)) ?? []
@@ -99,6 +105,7 @@ struct Membership: ~Copyable {
     return MemberTable.bytes(capacity: rules.capacity) + NewsQueue.bytes(capacity: rules.capacity)
       + LinkNews.bytes(capacity: rules.capacity, links: configuration.linkSlots)
       + rules.capacity * 2 * MemoryLayout<UInt32>.stride
+      + CallTable.usualCapacity * MemoryLayout<Call>.stride
   }
 
   /// The living members but this node.
@@ -133,6 +140,8 @@ extension Membership {
     hasLeft = false
     isAnnounced = false
     conflict = nil
+    // The machine may be elsewhere by now.
+    address = advertised
     isNewcomer = !isFounder
     doubt.reset(now: now)
     // Who was recalled has been gone since now.
@@ -200,6 +209,7 @@ extension Membership {
     againAt = now + period
     reconnectAt = now + jittered(rules.reconnectInterval.asNanoseconds)
     sync.at = now + jittered(rules.syncInterval.asNanoseconds)
+    if hintCount > 0 { hintAt = now }
   }
 
   /// Says something else of this node.
@@ -287,7 +297,8 @@ extension Membership {
       entry.incarnation = member.incarnation
       entry.status = MemberStatus.failed.rawValue
       entry.isRecalled = true
-      guard let (place, _) = table.add(entry) else { return }
+      // The living come first, so those for whom there is no place have failed longest ago.
+      guard table.placesUsed < table.capacity, let (place, _) = table.add(entry) else { return }
       var name = member.name ?? ""
       let none = UnsafeRawBufferPointer(start: nil, count: 0)
       name.withUTF8 { table.setData(place, name: UnsafeRawBufferPointer($0), tags: none) }

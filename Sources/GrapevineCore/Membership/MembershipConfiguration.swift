@@ -17,7 +17,7 @@ public struct MembershipRules: Sendable, Equatable {
   /// Members remembered at most, the failed and those that left among them; 4 to 2^20.
   ///
   /// When the table is full, whoever has been gone longest makes room; when all are alive, the newcomer is not
-  /// listed, which `Counters.membersRefused` counts. Default: 4,096, chosen here: thousands, in 600 KiB.
+  /// listed, which `Counters.membersRefused` counts. Default: 4,096, chosen here: thousands, in 1.8 MiB when all have long names and many tags.
   public var capacity = 4_096
 
   /// SWIM's protocol period T': one member is probed in each.
@@ -36,12 +36,13 @@ public struct MembershipRules: Sendable, Equatable {
   /// Default: 3, as memberlist (Lifeguard, arXiv 1707.00788 §V).
   public var indirectProbes = 3
 
-  /// SWIM's λ: news are sent λ log10(n+1) times by each member, rounded up; 1 to 16.
+  /// SWIM's λ: news are sent λ times log10(n+1), which is rounded up, by each member; up to half of these along its
+  /// links, the others on probes and answers; 1 to 16.
   ///
   /// Default: 4, as memberlist (Lifeguard, arXiv 1707.00788 §V).
   public var retransmitFactor = 4
 
-  /// The least time that a suspect has, in periods times log10(n); 1 to 100.
+  /// The least time that a suspect has, in periods times max(1, log10(n)); 1 to 100.
   ///
   /// Default: 4, as memberlist (Lifeguard, arXiv 1707.00788 §V).
   public var suspicionFactor = 4

@@ -14,17 +14,17 @@ enum Suspicion {
     return (octave &* 1_000 &+ rest) &* 30_103 / 100_000
   }
 
-  /// Times that a piece of news is told: λ log10(n+1), rounded up; at least λ.
+  /// Times that a piece of news is told: λ times log10(n+1), which is rounded up.
   static func transmissions(_ factor: Int, members count: Int) -> Int {
     min(NewsQueue.countLimit, factor &* Int(truncatingIfNeeded: (logarithm(count + 1) &+ 999) / 1_000))
   }
 
   /// The time a suspect has: max(Min, Max - (Max - Min) log(C+1) / log(K+1)), where Min is the factor times
-  /// log10(n) periods, at least one period, and Max is Min times the maximum.
+  /// max(1, log10(n)) periods, and Max is Min times the maximum.
   static func timeout(
     period: Nanoseconds, factor: Int, maximum: Int, members count: Int, confirmations: Int
   ) -> Nanoseconds {
-    let least = max(period, period / 1_000 &* UInt64(factor) &* logarithm(count))
+    let least = period / 1_000 &* UInt64(factor) &* max(1_000, logarithm(count))
     // With too few to agree, nobody is waited for.
     let agreeing = min(confirmationLimit, count - 2)
     guard agreeing > 0, confirmations < agreeing else { return least }

@@ -133,7 +133,8 @@ extension WireMessage {
     case .taken(let number):
       writer.write(MessageKind.taken)
       writer.write(number)
-    case .ping, .pingRequest, .pingAnswer, .pingInVain, .alive, .verdict, .claim, .claimed, .compare, .contents,
+    case .ping, .pingRequest, .pingAnswer, .pingInVain, .alive, .verdict, .claim, .claimed, .compare,
+      .contents,
       .compared:
       writeMembership(to: &writer)
     }

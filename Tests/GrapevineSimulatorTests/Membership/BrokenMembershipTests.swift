@@ -71,7 +71,7 @@ struct BrokenMembershipTests {
         try Self.blocked($0, count: 4, milliseconds: 20_000)
       }
     }
-    #expect(cells[0].falsePositives == 0 && cells[1].falsePositives > 20, "\(cells)")
+    #expect(cells[1].falsePositives > 20 && cells[0].falsePositives * 5 < cells[1].falsePositives, "\(cells)")
   }
 
   @Test("verdicts that matured while nobody was heard: members blocked for long take others for failed")
