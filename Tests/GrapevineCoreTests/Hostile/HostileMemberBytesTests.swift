@@ -48,7 +48,8 @@ struct HostileMemberBytesTests {
     return body
   }
 
-  @Test("thousands of random and damaged frames stop no node and fill no table", arguments: [1, 2, 3] as [UInt64])
+  @Test(
+    "thousands of random and damaged frames stop no node and fill no table", arguments: [1, 2, 3] as [UInt64])
   func frames(seed: UInt64) throws {
     let stage = try MemberStage(5) { $0.capacity = 16 }
     var intruder = try Intruder(90, id: 90, linksWith: stage.member, in: stage.world)

@@ -172,7 +172,9 @@ struct HostileMemberTests {
     var stage = try Stage(World.listing { $0.capacity = 32 })
     stage.member.node.membership.address = nil
     try stage.add(2)
-    stage.send(0, .claimed(Claimed(id: StableID(address: stage.member.endpoint).value, observed: stage.member.endpoint)))
+    stage.send(
+      0,
+      .claimed(Claimed(id: StableID(address: stage.member.endpoint).value, observed: stage.member.endpoint)))
     let mark = stage.mark
     for number in 0..<2_000 {
       stage.send(0, .alive(AliveRecord(1_000 + number)))

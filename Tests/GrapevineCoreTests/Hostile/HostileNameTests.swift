@@ -11,7 +11,9 @@ struct HostileNameTests {
   private func named(_ name: String) -> Configuration { World.listing { $0.name = name } }
 
   /// Two clusters that meet, a member of each with the same name.
-  @Test("of two living members with one name the greater run keeps it", arguments: [(50, 60), (60, 50)] as [(UInt64, UInt64)])
+  @Test(
+    "of two living members with one name the greater run keeps it",
+    arguments: [(50, 60), (60, 50)] as [(UInt64, UInt64)])
   func twoLiving(left: UInt64, right: UInt64) throws {
     let world = World()
     let first = try world.add(1, configuration: World.listing())

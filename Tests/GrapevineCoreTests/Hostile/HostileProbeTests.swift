@@ -41,7 +41,8 @@ struct HostileProbeTests {
     stage.pass(1_000)
     let mark = stage.mark
     stage.say(2, body: bytes(of: (0..<150).map { .ping(UInt32($0)) }))
-    #expect(stage.heard(2, since: mark).filter { if case .pingAnswer = $0 { true } else { false } }.count == 1)
+    #expect(
+      stage.heard(2, since: mark).filter { if case .pingAnswer = $0 { true } else { false } }.count == 1)
     let next = stage.mark
     stage.say(2, body: bytes(of: (0..<80).map { .pingRequest(UInt32($0), id: stage.played[3].id) }))
     #expect(stage.world.sent[next...].count <= 1)
@@ -68,7 +69,9 @@ struct HostileProbeTests {
     stage.pass(500)
     stage.played[0].answers = false
     let mark = stage.mark
-    for number in 0..<5_000 { stage.say(1 + number % 3, .pingRequest(UInt32(number), id: stage.played[0].id)) }
+    for number in 0..<5_000 {
+      stage.say(1 + number % 3, .pingRequest(UInt32(number), id: stage.played[0].id))
+    }
     #expect(stage.world.sent[mark...].count <= 64)
     #expect(stage.counters.droppedExcess >= 5_000 - 64)
     stage.pass(2_000)
@@ -102,7 +105,8 @@ struct HostileProbeTests {
     let before = stage.counters.droppedChecksum
     stage.world.inject(memberFrame(body, id: 5, run: 6, to: 2), into: stage.member, from: World.endpoint(150))
     stage.world.inject(
-      memberFrame(body, id: 5, run: 6, to: 1, cluster: "other"), into: stage.member, from: World.endpoint(150))
+      memberFrame(body, id: 5, run: 6, to: 1, cluster: "other"), into: stage.member, from: World.endpoint(150)
+    )
     var damaged = memberFrame(body, id: 5, run: 6, to: 1)
     damaged[15] ^= 1
     stage.world.inject(damaged, into: stage.member, from: World.endpoint(150))
@@ -111,7 +115,8 @@ struct HostileProbeTests {
     #expect(stage.mark == mark)
     #expect(stage.counts.alive == 3)
     // Its own, come back to it.
-    stage.world.inject(memberFrame(body, id: stage.own, run: 1, to: 1), into: stage.member, from: World.endpoint(1))
+    stage.world.inject(
+      memberFrame(body, id: stage.own, run: 1, to: 1), into: stage.member, from: World.endpoint(1))
     #expect(stage.counters.droppedOwn == 1)
     #expect(stage.counts.alive == 3)
   }

@@ -84,9 +84,11 @@ struct NewsQueueTests {
     let table = table(5)
     var queue = NewsQueue(capacity: 6)
     for place in 1...5 { queue.push(place, times: 0) }
-    let first = told({ queue.tell(limit: 3, of: table, to: &$0, counters: &$1) }, room: pieceLength + pieceRoom)
+    let first = told(
+      { queue.tell(limit: 3, of: table, to: &$0, counters: &$1) }, room: pieceLength + pieceRoom)
     #expect(first == [1, 2])
-    let second = told({ queue.tell(limit: 3, of: table, to: &$0, counters: &$1) }, room: pieceLength + pieceRoom)
+    let second = told(
+      { queue.tell(limit: 3, of: table, to: &$0, counters: &$1) }, room: pieceLength + pieceRoom)
     #expect(second == [3, 4])
     #expect(told { queue.tell(limit: 3, of: table, to: &$0, counters: &$1) } == [5, 1, 2, 3, 4])
   }
@@ -154,7 +156,8 @@ struct NewsQueueTests {
     for place in 1...9 { news.push(place, from: nil, now: Instant()) }
     #expect(told { _ = news.tell(0, limit: 1, of: table, to: &$0, counters: &$1) } == [1])
     #expect(told { _ = news.tell(0, limit: pieceLength + 1, of: table, to: &$0, counters: &$1) } == [2, 3])
-    #expect(told({ _ = news.tell(0, limit: .max, of: table, to: &$0, counters: &$1) }, room: pieceRoom) == [4])
+    #expect(
+      told({ _ = news.tell(0, limit: .max, of: table, to: &$0, counters: &$1) }, room: pieceRoom) == [4])
     #expect(told({ _ = news.tell(0, limit: .max, of: table, to: &$0, counters: &$1) }, room: 4).isEmpty)
     let hasTold = news.hasTold(0)
     #expect(!hasTold)

@@ -105,7 +105,8 @@ struct MemberTableTests {
     #expect(!entry.isHinted)
   }
 
-  @Test("equal tables have equal fingerprints, however they came to be", arguments: 1...8 as ClosedRange<UInt64>)
+  @Test(
+    "equal tables have equal fingerprints, however they came to be", arguments: 1...8 as ClosedRange<UInt64>)
   func fingerprint(seed: UInt64) {
     var generator = Generator(seed: seed)
     var left = MemberTable(64, seed: seed)
@@ -143,7 +144,8 @@ struct MemberTableTests {
   func random() {
     var table = MemberTable(64)
     for number in 1...30 {
-      _ = table.place(MemberTable.entry(number, number % 3 == 0 ? .failed : number % 3 == 1 ? .suspect : .alive))
+      _ = table.place(
+        MemberTable.entry(number, number % 3 == 0 ? .failed : number % 3 == 1 ? .suspect : .alive))
     }
     var generator = Generator(seed: 4)
     var except = PlaceSet()
@@ -164,8 +166,10 @@ struct MemberTableTests {
     var table = MemberTable(4)
     for number in 1...3 {
       _ = table.place(MemberTable.entry(number))
-      [UInt8](repeating: UInt8(64 + number), count: GrapevineCore.Member.nameLimit + 9).withUnsafeBytes { name in
-        [UInt8](repeating: UInt8(96 + number), count: GrapevineCore.Member.tagLimit + 9).withUnsafeBytes { tags in
+      [UInt8](repeating: UInt8(64 + number), count: GrapevineCore.Member.nameLimit + 9).withUnsafeBytes {
+        name in
+        [UInt8](repeating: UInt8(96 + number), count: GrapevineCore.Member.tagLimit + 9).withUnsafeBytes {
+          tags in
           table.setData(number, name: name, tags: tags)
         }
       }
@@ -190,7 +194,9 @@ struct MemberTableTests {
           table.remove(place)
           model[UInt64(number)] = nil
         } else {
-          table.update(place) { ($0.status, $0.since) = (status.rawValue, Instant(nanoseconds: UInt64(step))) }
+          table.update(place) {
+            ($0.status, $0.since) = (status.rawValue, Instant(nanoseconds: UInt64(step)))
+          }
           model[UInt64(number)] = table[place]
         }
       } else {
@@ -216,7 +222,8 @@ struct MemberTableTests {
 
 @Suite("Primitives: the index of places")
 struct PlaceIndexTests {
-  @Test("an index finds what a dictionary does", arguments: [(1, 4), (2, 64), (3, 1 << 40)] as [(UInt64, UInt64)])
+  @Test(
+    "an index finds what a dictionary does", arguments: [(1, 4), (2, 64), (3, 1 << 40)] as [(UInt64, UInt64)])
   func model(seed: UInt64, hashes: UInt64) {
     var generator = Generator(seed: seed)
     let capacity = 50

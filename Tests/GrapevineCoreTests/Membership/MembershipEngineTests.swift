@@ -117,7 +117,9 @@ struct MembershipEngineTests {
     stage.played[1].incarnation = 5
     stage.say(1, .alive(stage.played[1].record))
     let id = stage.played[1].id
-    stage.say(0, .suspect(id, 4, by: 9), .failed(id, 4, by: 9), .left(id, 4), .alive(AliveRecord(102, incarnation: 4)))
+    stage.say(
+      0, .suspect(id, 4, by: 9), .failed(id, 4, by: 9), .left(id, 4), .alive(AliveRecord(102, incarnation: 4))
+    )
     stage.say(0, .suspect(77, 4, by: 9), .failed(78, 4, by: 9), .left(79, 4))
     #expect(stage.status(1) == .alive)
     #expect(stage.seen(1)?.incarnation == 5)

@@ -108,7 +108,9 @@ struct MemberDataTests {
 
   @Test("tags come back as they were")
   func tags() throws {
-    for tags in [[:], ["": ""].filter { !$0.key.isEmpty }, ["a": ""], ["zone": "eu", "rôle": "süß", "a": "1"]] {
+    for tags in [
+      [:], ["": ""].filter { !$0.key.isEmpty }, ["a": ""], ["zone": "eu", "rôle": "süß", "a": "1"],
+    ] {
       let bytes = try MemberData.encode(tags)
       #expect(areTags(bytes))
       #expect(bytes.withUnsafeBytes(MemberData.decode) == tags)
@@ -143,11 +145,15 @@ struct MemberDataTests {
   @Test("names are UTF-8 without control characters, of a limited length")
   func names() throws {
     #expect(isName([]) && isName(Array("søren".utf8)) && isName(Array("a b".utf8)))
-    for bytes in [[0], [0x1f], [0x7f], [0x61, 0x0a], [0xff], [0xc3], [0x80], [0xf5, 0x80, 0x80, 0x80]] as [[UInt8]] {
+    for bytes in [[0], [0x1f], [0x7f], [0x61, 0x0a], [0xff], [0xc3], [0x80], [0xf5, 0x80, 0x80, 0x80]]
+      as [[UInt8]]
+    {
       #expect(!isName(bytes))
     }
     try MemberData.check(name: String(repeating: "n", count: nameLimit))
-    #expect(throws: MemberDataError.self) { try MemberData.check(name: String(repeating: "n", count: nameLimit + 1)) }
+    #expect(throws: MemberDataError.self) {
+      try MemberData.check(name: String(repeating: "n", count: nameLimit + 1))
+    }
     #expect(throws: MemberDataError.self) { try MemberData.check(name: "new\nline") }
   }
 }

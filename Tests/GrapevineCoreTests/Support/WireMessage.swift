@@ -133,8 +133,8 @@ extension WireMessage {
     case .taken(let number):
       writer.write(MessageKind.taken)
       writer.write(number)
-    case .ping, .pingRequest, .pingAnswer, .pingInVain, .alive, .verdict, .claim, .claimed, .compare, .contents,
-      .compared:
+    case .ping, .pingRequest, .pingAnswer, .pingInVain, .alive, .verdict, .claim, .claimed, .compare,
+      .contents, .compared:
       writeMembership(to: &writer)
     }
   }
