@@ -28,9 +28,11 @@ package struct Ablations: OptionSet, Sendable, Equatable {
   package static let selfDoubt = Ablations(rawValue: 1 << 9)
   /// SWIM: nobody can refute a suspicion.
   package static let refutation = Ablations(rawValue: 1 << 10)
+  /// A failure counts at once, whoever says so.
+  package static let surprise = Ablations(rawValue: 1 << 11)
 
   /// SWIM as in the paper of 2002, without Lifeguard and what came after it.
   package static let plainSWIM: Ablations = [
-    .localHealth, .confirmations, .buddy, .measuredTimeouts, .selfDoubt,
+    .localHealth, .confirmations, .buddy, .measuredTimeouts, .selfDoubt, .surprise,
   ]
 }

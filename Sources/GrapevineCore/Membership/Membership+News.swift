@@ -54,6 +54,8 @@ extension Membership {
       guard entry.isLiving else { return }
       suspect(
         place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
+    case .failed where entry.isLiving && ablations.contains(.surprise):
+      fail(place, by: verdict.accuser, from: slot, now: now, into: &effects)
     case .failed where entry.isLiving:
       // A failure that comes as a surprise: it has the time that a suspicion has which many share.
       if entry.isAlive || entry.incarnation != verdict.incarnation {

@@ -67,7 +67,7 @@ struct BrokenMembershipTests {
   @Test("suspicions with the least time: members blocked for longer than that take others for failed")
   func confirmations() async throws {
     let cells = try await aside {
-      try [Ablations.selfDoubt, [.selfDoubt, .confirmations]].map {
+      try [[.selfDoubt, .surprise], [.selfDoubt, .surprise, .confirmations]].map {
         try Self.blocked($0, count: 4, milliseconds: 20_000)
       }
     }
@@ -77,7 +77,7 @@ struct BrokenMembershipTests {
   @Test("verdicts that matured while nobody was heard: members blocked for long take others for failed")
   func selfDoubt() async throws {
     let cells = try await aside {
-      try [Ablations(), .selfDoubt].map { try Self.blocked($0, count: 8, milliseconds: 40_000) }
+      try [[], [.selfDoubt, .surprise]].map { try Self.blocked($0, count: 8, milliseconds: 40_000) }
     }
     #expect(cells[0].falsePositives == 0 && cells[1].falsePositives > 20, "\(cells)")
   }

@@ -13,7 +13,7 @@ enum LifeguardTable {
     var ablations: Ablations {
       switch self {
       case .swim: .plainSWIM
-      case .lifeguard: [.measuredTimeouts, .selfDoubt]
+      case .lifeguard: [.measuredTimeouts, .selfDoubt, .surprise]
       case .ours: []
       }
     }
