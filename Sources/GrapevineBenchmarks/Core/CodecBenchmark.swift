@@ -25,6 +25,10 @@ enum CodecBenchmark {
       Row(
         "core.path.allocations", paths.map(\.allocations), "per datagram", reach: .atMost(0), everyRun: true,
         note: "core alone"))
+    report.add(
+      Row(
+        "core.members.allocations", try (0..<3).map { _ in try idle() }, "per probe", reach: .atMost(0),
+        everyRun: true, note: "two idle members that probe each other"))
     let overhead = try overhead()
     report.add(
       Row(
@@ -79,6 +83,17 @@ enum CodecBenchmark {
     let allocations = Double(ca_allocations() - before.0) / Double(pair.datagrams - before.1)
     guard pair.delivered == 200_000 + count else { throw BenchmarkError("the core lost messages") }
     return (Double(elapsed) / Double(count), allocations)
+  }
+
+  /// What two idle members allocate for each probe.
+  private static func idle() throws -> Double {
+    let pair = try CorePair(listsMembers: true)
+    pair.idle(milliseconds: 30_000)
+    let before = (ca_allocations(), pair.probes)
+    pair.idle(milliseconds: 300_000)
+    let allocations = Double(ca_allocations() - before.0)
+    guard pair.probes > before.1 else { throw BenchmarkError("nobody was probed") }
+    return allocations / Double(pair.probes - before.1)
   }
 
   /// One message alone, there and acknowledged in time: what the core adds to a message that is not part of

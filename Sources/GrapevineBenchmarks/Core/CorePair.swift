@@ -21,10 +21,13 @@ final class CorePair {
   /// Messages delivered so far.
   private(set) var delivered = 0
 
-  init() throws {
+  /// Members probed so far, by both.
+  var probes: UInt64 { sender.counters.probes + receiver.counters.probes }
+
+  /// - Parameter listsMembers: Whether both keep a list of members, or cost what messages cost alone.
+  init(listsMembers: Bool = false) throws {
     var configuration = Configuration()
-    // What is measured is what messages cost.
-    configuration.membership = nil
+    if !listsMembers { configuration.membership = nil }
     sender = try Node(configuration: configuration, identity: MemberID(1), seed: 1, receiveWindow: 8_192)
     receiver = try Node(configuration: configuration, identity: MemberID(2), seed: 2, receiveWindow: 8_192)
     fromSender = Effects(for: configuration)

@@ -68,8 +68,7 @@ struct SelfDoubtEngineTests {
     stage.pass(1_000)
     stage.played[7].answers = false
     let id = stage.played[7].id
-    stage.say(
-      0, .suspect(id, 1, by: 9), .suspect(id, 1, by: 10), .suspect(id, 1, by: 11), .suspect(id, 1, by: 12))
+    for accuser in 9...12 as ClosedRange<UInt64> { stage.say(0, .suspect(id, 1, by: accuser)) }
     // 4 log10(9) periods.
     for step in 0..<14 {
       stage.pass(300)

@@ -84,7 +84,7 @@ final class MemberStage {
   func changes(_ index: Int? = nil) -> [MemberChange] {
     member.events.compactMap { event in
       guard case .member(let change, let id, _, _) = event else { return nil }
-      return index == nil || id.value == played[index!].id ? change : nil
+      return index.map { played[$0].id == id.value } ?? true ? change : nil
     }
   }
 

@@ -134,8 +134,7 @@ extension WireMessage {
       writer.write(MessageKind.taken)
       writer.write(number)
     case .ping, .pingRequest, .pingAnswer, .pingInVain, .alive, .verdict, .claim, .claimed, .compare,
-      .contents,
-      .compared:
+      .contents, .compared:
       writeMembership(to: &writer)
     }
   }

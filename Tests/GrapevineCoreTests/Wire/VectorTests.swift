@@ -25,7 +25,7 @@ private let documented: [String: [UInt8]] = {
 
 /// What the document says about an example.
 struct WireVector: Sendable, CustomTestStringConvertible {
-  enum Sender { case anyone, initiator, responder }
+  enum Sender { case anyone, initiator, responder, member }
 
   static let initiator: UInt64 = 0x1111_1111_1111_1111
   static let responder: UInt64 = 0x2222_2222_2222_2222
@@ -48,6 +48,8 @@ struct WireVector: Sendable, CustomTestStringConvertible {
     let body = bytes(of: messages)
     return switch sender {
     case .anyone: openFrame(body, cluster: "example")
+    case .member:
+      memberFrame(body, id: Self.third, run: Self.initiator, to: Self.responder, cluster: "example")
     case .initiator: linkFrame(body, number: number, key: keys.fromInitiator)
     case .responder: linkFrame(body, number: number, key: keys.fromResponder)
     }
@@ -55,6 +57,10 @@ struct WireVector: Sendable, CustomTestStringConvertible {
 
   static func open(_ name: String, _ message: WireMessage) -> WireVector {
     WireVector(name: name, sender: .anyone, number: 0, messages: [message])
+  }
+
+  static func member(_ name: String, _ messages: WireMessage...) -> WireVector {
+    WireVector(name: name, sender: .member, number: 0, messages: messages)
   }
 
   static func link(_ name: String, _ sender: Sender, _ number: UInt16, _ messages: WireMessage...)
@@ -65,7 +71,26 @@ struct WireVector: Sendable, CustomTestStringConvertible {
 }
 
 extension WireVector {
-  private static let third: UInt64 = 0x3333_3333_3333_3333
+  static let third: UInt64 = 0x3333_3333_3333_3333
+  private static let named = "alpha"
+  private static var alpha: AliveRecord {
+    var record = AliveRecord(0, run: initiator, incarnation: 300, name: named)
+    record.endpoint = records[0].endpoint
+    record.tags = [4] + Array("zone".utf8) + [2] + Array("eu".utf8)
+    return record
+  }
+  private static var nameless: AliveRecord {
+    var record = AliveRecord(0, run: responder, incarnation: 1)
+    record.endpoint = records[1].endpoint
+    return record
+  }
+  private static func claimed(_ status: MemberStatus?, _ incarnation: UInt32) -> Claimed {
+    var claimed = Claimed(id: StableID(name: named).value, observed: records[0].endpoint)
+    (claimed.status, claimed.incarnation) = (status, incarnation)
+    if claimed.isHeld { (claimed.run, claimed.endpoint) = (third, records[1].endpoint) }
+    return claimed
+  }
+
   private static let records = [
     PeerRecord(id: third, endpoint: Endpoint(ipv4: 0xc000_0203, port: 7_946)),
     PeerRecord(
@@ -93,6 +118,21 @@ extension WireVector {
   }
 
   static let all: [WireVector] = [
+    .member("ping", .ping(7)),
+    .member("ping-suspect", .suspect(responder, 5, by: third), .ping(8)),
+    .member("ping-request", .pingRequest(9, id: responder)),
+    .member("ping-answer", .pingAnswer(7), .alive(nameless)),
+    .member("ping-in-vain", .pingInVain(9)),
+    .link("alive", .initiator, 14, .alive(alpha)),
+    .link(
+      "verdicts", .initiator, 15, .suspect(third, 5, by: initiator), .failed(third, 5, by: responder),
+      .left(third, 6)),
+    .link("claim", .initiator, 16, .claim(StableID(name: named).value)),
+    .link("claimed-free", .responder, 13, .claimed(claimed(nil, 0))),
+    .link("claimed-held", .responder, 14, .claimed(claimed(.alive, 300))),
+    .link("compare", .initiator, 17, .compare(bits: 2, first: 1, [0x0102_0304, 0])),
+    .link("contents", .responder, 15, .contents, .alive(nameless)),
+    .link("compared", .responder, 16, .compared(bits: 2, next: 3, members: 300)),
     .open("hello", .hello(Hello(version: 1, nonce: nonce, sender: initiator))),
     .open("challenge", .challenge(Challenge(nonce: nonce, sender: responder, cookie: cookie))),
     .open(
@@ -153,7 +193,10 @@ extension WireVector {
 struct VectorTests {
   @Test("the document's examples are those that are tested")
   func complete() {
-    let keys = ["open-key", "link-key-from-initiator", "link-key-from-responder"]
+    let keys = [
+      "open-key", "link-key-from-initiator", "link-key-from-responder", "member-key", "id-of-name",
+      "id-of-address",
+    ]
     #expect(Set(documented.keys) == Set(WireVector.all.map(\.name) + keys))
   }
 
@@ -163,7 +206,7 @@ struct VectorTests {
     let bytes = try #require(documented[vector.name])
     #expect(messages(in: bytes, sender: vector.senderID) == vector.messages)
     #expect(vector.frame == bytes)
-    if vector.sender != .anyone {
+    if vector.sender == .initiator || vector.sender == .responder {
       #expect(bytes[5...6].elementsEqual([UInt8(vector.number >> 8), UInt8(vector.number & 0xff)]))
     }
   }
@@ -175,6 +218,11 @@ struct VectorTests {
       nonce: WireVector.nonce, cookie: WireVector.cookie, initiator: WireVector.initiator,
       responder: WireVector.responder)
     #expect(documented["open-key"] == bytes(Neighbourhood.openKey(clusterName: "example")))
+    let openKey = Neighbourhood.openKey(clusterName: "example")
+    #expect(documented["member-key"] == bytes(Frame.memberKey(openKey, run: WireVector.responder)))
+    #expect(documented["id-of-name"] == bytes(StableID(name: "alpha").value))
+    let address = Endpoint(ipv4: 0xc000_0203, port: 7_946)
+    #expect(documented["id-of-address"] == bytes(StableID(address: address).value))
     #expect(documented["link-key-from-initiator"] == bytes(keys.fromInitiator))
     #expect(documented["link-key-from-responder"] == bytes(keys.fromResponder))
   }
