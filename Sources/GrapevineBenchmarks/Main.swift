@@ -64,7 +64,8 @@ struct Main {
   private static let parts: [(name: String, run: @Sendable (inout Report) throws -> Void)] = [
     ("core.codec", CodecBenchmark.report), ("core.flood", FloodBenchmark.report),
     ("core.roundTrip", RoundTripBenchmark.report), ("core.cluster", ClusterBenchmark.report),
-    ("core.memory", MemoryBenchmark.report), ("core.simulator", SimulatorBenchmark.report),
+    ("core.members", MembersBenchmark.report), ("core.memory", MemoryBenchmark.report),
+    ("core.simulator", SimulatorBenchmark.report),
   ]
 
   private static func measure(only: String, json: Bool) throws -> Int32 {

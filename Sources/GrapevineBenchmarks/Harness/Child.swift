@@ -9,7 +9,8 @@
 /// A started process; it is ended with the value.
 final class Child {
   let process: pid_t
-  private let output: Int32
+  /// What `poll` can wait at for its output.
+  let output: Int32
   private let input: Int32
   private var pending: [UInt8] = []
   private var isReaped = false
@@ -64,6 +65,23 @@ final class Child {
       guard count > 0 else { return nil }
       pending.append(contentsOf: chunk[0..<count])
     }
+  }
+
+  /// Reads what is there, once, and hands out each line that is whole; false when the output has ended.
+  ///
+  /// Waits when nothing is there: for use after `poll`.
+  func readLines(_ body: (ArraySlice<UInt8>) -> Void) -> Bool {
+    var chunk = [UInt8](repeating: 0, count: 65_536)
+    let count = read(output, &chunk, chunk.count)
+    guard count > 0 else { return false }
+    pending.append(contentsOf: chunk[0..<count])
+    var start = 0
+    while let end = pending[start...].firstIndex(of: 10) {
+      body(pending[start..<end])
+      start = end + 1
+    }
+    pending.removeFirst(start)
+    return true
   }
 
   /// The first line that begins with `prefix`, without it.
