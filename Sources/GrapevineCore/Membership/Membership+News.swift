@@ -235,7 +235,7 @@ extension Membership {
     // An earlier run of this node, or another member with its name: of two living ones, the greater run keeps it.
     if alive.endpoint != own.endpoint {
       counters.nameConflicts &+= 1
-      if alive.run > run, now >= refuteAt { askRival(alive, now: now, counters: &counters, into: &effects) }
+      if alive.run > run, now >= rivalAt { askRival(alive, now: now, counters: &counters, into: &effects) }
     }
     refute(above: alive.incarnation, now: now, counters: &counters)
   }
@@ -244,6 +244,7 @@ extension Membership {
   private mutating func askRival(
     _ alive: AliveNews, now: Instant, counters: inout Counters, into effects: inout Effects
   ) {
+    rivalAt = now + Self.refutationPause
     var call = Call()
     call.reason = .rival
     call.number = nextNumber()

@@ -66,6 +66,9 @@ struct Membership: ~Copyable {
   var refutedBy: UInt32?
   /// Another living member has our name: its address.
   var conflict: Endpoint?
+  /// When whoever is said to have this node's name may be asked again; not in step with refutations, which two
+  /// that have one name make in turn.
+  var rivalAt = Instant()
   /// When this node blames itself again for what others say of it.
   var blameAt = Instant()
   /// When the next member that starts anew may be told what is known of it.
