@@ -56,14 +56,19 @@ extension Membership {
     push(place, from: slot, now: now)
   }
 
-  /// When a suspicion has lasted long enough.
+  /// When a suspicion has lasted long enough. As long as few agree, a node that doubts itself waits up to five times
+  /// longer: what it does not hear may well have been said.
   func deadline(of place: Int) -> Instant {
     let entry = table[place]
     let maximum = ablations.contains(.confirmations) ? 1 : rules.suspicionMaximum
-    return entry.since
-      + Suspicion.timeout(
-        period: period, factor: rules.suspicionFactor, maximum: maximum, members: table.livingCount,
-        confirmations: Int(entry.confirmations))
+    let confirmations = Int(entry.confirmations)
+    let timeout = Suspicion.timeout(
+      period: period, factor: rules.suspicionFactor, maximum: maximum, members: table.livingCount,
+      confirmations: confirmations)
+    guard confirmations < Suspicion.confirmationLimit, !ablations.contains(.selfDoubt) else {
+      return entry.since + timeout
+    }
+    return entry.since + timeout / 2 &* UInt64(2 + doubt.multiplier)
   }
 
   /// Declares those to have failed whose time is over, and asks the suspects of this node again.

@@ -81,4 +81,14 @@ struct BrokenMembershipTests {
     }
     #expect(cells[0].falsePositives == 0 && cells[1].falsePositives > 20, "\(cells)")
   }
+
+  @Test("failures that count at once: members that were never blocked believe those that were")
+  func surprise() async throws {
+    let cells = try await aside {
+      try [[.selfDoubt, .confirmations], [.selfDoubt, .confirmations, .surprise]].map {
+        try Self.blocked($0, count: 4, milliseconds: 20_000)
+      }
+    }
+    #expect(cells[0].atHealthy == 0 && cells[1].atHealthy > 20, "\(cells)")
+  }
 }

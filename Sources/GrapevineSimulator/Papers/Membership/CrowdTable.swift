@@ -83,6 +83,8 @@ extension EnduranceTables {
     lab.logBytes = 1 << 20
     lab.logMessages = 8_192
     lab.streams = crowdSenders + 2
+    // Ten seconds of a sender's messages.
+    lab.sequenceWindow = 1_024
     let simulation = try lab.start()
     simulation.run(seconds: 5, progress: { _ in })
     var generator = Generator(seed: seed ^ 0x6372_6f77_64)

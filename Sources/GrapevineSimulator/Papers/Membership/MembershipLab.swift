@@ -18,8 +18,9 @@ struct MembershipLab {
   var isOverlayQuiet = false
   /// Members besides these that may come.
   var spare = 0
-  /// Streams, bytes and messages that nodes have room for.
+  /// Streams, messages of one origin, bytes and messages that nodes have room for.
   var streams = 8
+  var sequenceWindow = 64
   var logBytes = 2 << 10
   var logMessages = 32
 
@@ -37,6 +38,7 @@ struct MembershipLab {
     configuration.shuffleInterval = Configuration().shuffleInterval
     configuration.ablations = ablations
     configuration.streamCapacity = max(8, streams)
+    configuration.sequenceWindow = sequenceWindow
     configuration.logBytes = logBytes
     configuration.logMessages = logMessages
     if isOverlayQuiet {
