@@ -65,7 +65,7 @@ struct Main {
     ("core.codec", CodecBenchmark.report), ("core.flood", FloodBenchmark.report),
     ("core.roundTrip", RoundTripBenchmark.report), ("core.cluster", ClusterBenchmark.report),
     ("core.members", MembersBenchmark.report), ("core.memory", MemoryBenchmark.report),
-    ("core.simulator", SimulatorBenchmark.report),
+    ("core.simulator", SimulatorBenchmark.report), ("core.tuples", ReconciliationBenchmark.report),
   ]
 
   private static func measure(only: String, json: Bool) throws -> Int32 {

@@ -15,5 +15,6 @@ public enum PaperTables {
     ] + EnduranceTables.all + [
       ScaleTables.cost,
       ScaleTables.scale,
+      ReconciliationTable.all,
     ]
 }
