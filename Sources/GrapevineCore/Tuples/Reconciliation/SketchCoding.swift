@@ -20,7 +20,7 @@ package struct SketchCoding {
 
   /// The count expected at an index: items / (1 + index / 2), rounded to the nearest.
   private func expected(at index: Int) -> Int64 {
-    let divisor = UInt64(max(0, min(index, SketchMapping.end))) &+ 2
+    let divisor = UInt64(max(0, min(index, Sketch.limits.upperBound))) &+ 2
     return Int64((items &* 2 &+ divisor / 2) / divisor)
   }
 

@@ -120,10 +120,12 @@ package struct SketchDecoder: ~Copyable {
   }
 
   /// The item of the difference `index`, below `count`.
-  package func item(_ index: Int) -> UInt64 { index < count ? found[index].item : 0 }
+  package func item(_ index: Int) -> UInt64 { index >= 0 && index < count ? found[index].item : 0 }
 
   /// Whether they have that item and we have not; otherwise it is the other way round.
-  package func isTheirs(_ index: Int) -> Bool { index < count && found[index].sign > 0 }
+  package func isTheirs(_ index: Int) -> Bool {
+    index >= 0 && index < count && found[index].sign > 0
+  }
 
   /// Takes an item out of all its cells and writes it down.
   private mutating func take(_ item: UInt64, sign: Int32, from index: Int) {
