@@ -60,7 +60,8 @@ enum ReconciliationTable {
       return [
         symbols,
         PaperRow(
-          name + "its deviation", experiment: id, value: "deviation", paper: "[R] \(deviation)", reach: .shown),
+          name + "its deviation", experiment: id, value: "deviation", paper: "[R] \(deviation)", reach: .shown
+        ),
       ]
     }
   }
