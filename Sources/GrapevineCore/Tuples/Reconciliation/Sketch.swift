@@ -1,18 +1,19 @@
 // A set's symbols, ready to be sent at any moment.
 //
-// A member compares its map with a neighbour's every few seconds. Computing the symbols then would mean going through
-// the whole map; so they are kept, and a change of the set costs a step for each symbol that it touches. Few
-// differences need few symbols, so only a short prefix is kept, and made longer when a neighbour asks for more.
+// A member compares its map with a neighbour's every few seconds. Computing the symbols then would mean going
+// through the whole map; so they are kept, and a change of the set costs a step for each symbol that it
+// touches. Few differences need few symbols, so only a short prefix is kept, and made longer when a neighbour
+// asks for more.
 
 /// The first coded symbols of a set that changes.
 ///
-/// Items are 64-bit keyed hashes, never 0, each in the set once at most; the caller keeps them in a table and knows the
-/// place of each. The symbols [0, `size`) can be read; `size` starts at 256, where a change touches 10.3 symbols on
-/// average, and is enough for 170 differences.
+/// Items are 64-bit keyed hashes, never 0, each in the set once at most; the caller keeps them in a table and
+/// knows the place of each. The symbols [0, `size`) can be read; `size` starts at 256, where a change touches
+/// 10.3 symbols on average, and is enough for 170 differences.
 ///
-/// Growth goes through the caller's table in slices: `grow` begins it, `continueGrowth` is called until it is done.
-/// While frozen, what can be read stays as it is, so that a neighbour who asks for symbols one batch after another
-/// gets those of one set; changes wait in a list of bounded length.
+/// Growth goes through the caller's table in slices: `grow` begins it, `continueGrowth` is called until it is
+/// done. While frozen, what can be read stays as it is, so that a neighbour who asks for symbols one batch
+/// after another gets those of one set; changes wait in a list of bounded length.
 package struct Sketch: ~Copyable {
   /// The key of checks and mapping; sketches with different keys cannot be compared.
   package let key: UInt64
@@ -20,7 +21,8 @@ package struct Sketch: ~Copyable {
   package let limit: Int
   /// The symbols that can be read; a power of two.
   package private(set) var size: Int
-  /// Changes whenever a symbol that can be read changes, but not when there are more or fewer of them. It wraps.
+  /// Changes whenever a symbol that can be read changes, but not when there are more or fewer of them. It
+  /// wraps.
   package private(set) var version: UInt32 = 0
   /// Whether changes wait.
   package private(set) var isFrozen = false
@@ -33,7 +35,8 @@ package struct Sketch: ~Copyable {
   /// The first place of the caller's table whose item is not yet part of the new symbols.
   private var cursor = 0
 
-  /// Symbols kept from the start, unless the limit is lower. Chosen here: 10.3 symbols touched for each change.
+  /// Symbols kept from the start, unless the limit is lower. Chosen here: 10.3 symbols touched for each
+  /// change.
   package static let startSize = 256
   /// What `limit` may be.
   package static let limits = 64...(1 << 22)
@@ -134,8 +137,8 @@ package struct Sketch: ~Copyable {
   /// Whether `continueGrowth` has something to do.
   package var isGrowing: Bool { target > 0 }
 
-  /// Begins to double the symbols, or to make them `wanted`, rounded up to a power of two: one way through the table
-  /// costs hardly more for many new symbols than for few.
+  /// Begins to double the symbols, or to make them `wanted`, rounded up to a power of two: one way through
+  /// the table costs hardly more for many new symbols than for few.
   ///
   /// - Returns: False when it is growing already, has as many, or is at its limit.
   @discardableResult
@@ -147,7 +150,8 @@ package struct Sketch: ~Copyable {
     return true
   }
 
-  /// Goes on with the growth for some places of the caller's table; the new symbols can be read when it is done.
+  /// Goes on with the growth for some places of the caller's table; the new symbols can be read when it is
+  /// done.
   ///
   /// - Parameters:
   ///   - places: The places of the table, from 0 on.
@@ -174,7 +178,8 @@ package struct Sketch: ~Copyable {
     return true
   }
 
-  /// Forgets all symbols but the first `wanted`, rounded up to a power of two, 64 at least; gives up a growth.
+  /// Forgets all symbols but the first `wanted`, rounded up to a power of two, 64 at least; gives up a
+  /// growth.
   package mutating func shrink(to wanted: Int) {
     let used = max(size, target)
     target = 0

@@ -2,8 +2,9 @@
 //
 //   SYMBOL   count(v)  sum(8)  check(4)
 //
-// The count is said as its distance from what is to be expected of a set of so many items at that index, which the
-// message says once: one or two bytes instead of four. Distances are zigzag numbers, 0 -1 1 -2 2 as 0 1 2 3 4.
+// The count is said as its distance from what is to be expected of a set of so many items at that index,
+// which the message says once: one or two bytes instead of four. Distances are zigzag numbers, 0 -1 1 -2 2 as
+// 0 1 2 3 4.
 
 /// Writes and reads the symbols of a set of `items` items.
 package struct SketchCoding {

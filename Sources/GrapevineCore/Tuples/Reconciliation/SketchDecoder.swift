@@ -2,12 +2,12 @@
 
 /// Subtracts our symbols from theirs and takes the items out one by one.
 ///
-/// A symbol with a single item gives that item away; without it, other symbols come down to a single item. Peeling of
-/// Yang, Gilad, Alizadeh, SIGCOMM 2024, section 3 and 4.1. About 1.35 symbols are needed for each difference when
-/// there are many, 1.75 at most on average when there are few.
+/// A symbol with a single item gives that item away; without it, other symbols come down to a single item.
+/// Peeling of Yang, Gilad, Alizadeh, SIGCOMM 2024, section 3 and 4.1. About 1.35 symbols are needed for each
+/// difference when there are many, 1.76 at most on average when there are few.
 ///
-/// Symbols may come in any order, and some never. The symbols of a liar end like all others: no more items are taken
-/// out than there may be symbols, and each costs a walk along its indexes.
+/// Symbols may come in any order, and some never. The symbols of a liar end like all others: no more items
+/// are taken out than there may be symbols, and each costs a walk along its indexes.
 package struct SketchDecoder: ~Copyable {
   /// Symbols taken at most, and differences found at most.
   package let limit: Int
@@ -61,8 +61,8 @@ package struct SketchDecoder: ~Copyable {
 
   /// Lets symbols up to `wanted` come, as far as there are own ones and as `limit` allows.
   ///
-  /// It costs a step for each difference found so far: go far, such as to twice as many. `own` must be the sketch of
-  /// the same set at each call, which is what freezing is for.
+  /// It costs a step for each difference found so far: go far, such as to twice as many. `own` must be the
+  /// sketch of the same set at each call, which is what freezing is for.
   package mutating func extend(to wanted: Int, own: borrowing Sketch) {
     let end = min(wanted, limit, own.size)
     guard end > bound else { return }
@@ -136,8 +136,8 @@ package struct SketchDecoder: ~Copyable {
     var isPartOfIt = false
     let mapping = walk(item, sign: 0 &- sign) { isPartOfIt = isPartOfIt || $0 == index }
     guard isPartOfIt else {
-      // The item has no business in that cell: chance, once in 2^32, or a lie. It is not asked a second time, or two
-      // such cells could go on for ever.
+      // The item has no business in that cell: chance, once in 2^32, or a lie. It is not asked a second time,
+      // or two such cells could go on for ever.
       flags[index].insert(.refused)
       _ = walk(item, sign: sign) { _ in }
       return

@@ -2,9 +2,9 @@
 
 /// A coded symbol: the sum of those items of a set that are mapped to one index.
 ///
-/// Rateless invertible Bloom lookup table of Yang, Gilad and Alizadeh, "Practical Rateless Set Reconciliation",
-/// SIGCOMM 2024, section 4. The difference of two sets' symbols is the symbol of the sets' difference, because what
-/// both have cancels; a symbol of a single item shows that item.
+/// Rateless invertible Bloom lookup table of Yang, Gilad and Alizadeh, "Practical Rateless Set
+/// Reconciliation", SIGCOMM 2024, section 4. The difference of two sets' symbols is the symbol of the sets'
+/// difference, because what both have cancels; a symbol of a single item shows that item.
 ///
 /// Nothing here traps: symbols come from peers, and sums wrap.
 package struct SketchSymbol: BitwiseCopyable, Equatable, Sendable {
@@ -60,8 +60,8 @@ package struct SketchSymbol: BitwiseCopyable, Equatable, Sendable {
 
   /// The check of an item: the finaliser of MurmurHash3 (Appleby), keyed, 32 bits of it.
   ///
-  /// It tells a single item from a sum of several. Who knows the key can find items whose checks cancel, and so
-  /// stop a comparison, which has to end nevertheless; who does not know it cannot.
+  /// It tells a single item from a sum of several. Who knows the key can find items whose checks cancel, and
+  /// so stop a comparison, which has to end nevertheless; who does not know it cannot.
   @inline(__always)
   static func check(of item: UInt64, key: UInt64) -> UInt32 {
     var mixed = item ^ key

@@ -1,7 +1,7 @@
 // How many coded symbols two sets need to find what they differ in.
 //
-// The paper's figures stand here as they were summed up elsewhere. Judged is against an independent small simulation
-// that peels graphs, without items, checks or bytes.
+// The paper's figures stand here as they were summed up elsewhere. Judged is against an independent small
+// simulation that peels graphs, without items, checks or bytes.
 
 import GrapevineCore
 
@@ -11,8 +11,8 @@ enum ReconciliationTable {
     id: "reconciliation", title: "Tuples: coded symbols for each difference",
     source: "Yang, Gilad, Alizadeh, SIGCOMM 2024, arXiv 2402.02668, §5",
     setup: """
-      Two sets that differ in d items, each item in one of them by the toss of a coin; symbols are taken one after \
-      another until nothing is left of the first. Over d. A sample is the mean of many pairs of sets, deviations \
+      Two sets that differ in d items, each item in one of them by the toss of a coin; symbols are taken one \
+      after another until nothing is left of the first. A sample is the mean of many pairs of sets, deviations \
       are those of a pair. What both sets have does not matter, as it cancels. The paper: 1.35 to 1.72 symbols, \
       1.35 as d grows.
       """,
@@ -80,7 +80,8 @@ struct ReconciliationTrial: Sendable {
   /// The mean number of symbols for each difference, and its standard deviation.
   func run(_ seed: UInt64, _ progress: (Double) -> Void) throws -> PaperSample {
     var draws = Generator(seed: seed)
-    // Two items whose indexes are the same for long, once in some thousand pairs of large sets, need many symbols.
+    // Two items whose indexes are the same for long, once in some thousand pairs of large sets, need many
+    // symbols.
     var limit = differences < 32 ? 1_024 : 4_096
     while limit < differences * 2 { limit *= 2 }
     var decoder = SketchDecoder(limit: limit)
