@@ -3,7 +3,7 @@
 /// Subtracts our symbols from theirs and takes the items out one by one.
 ///
 /// A symbol with a single item gives that item away; without it, other symbols come down to a single item.
-/// Peeling of Yang, Gilad, Alizadeh, SIGCOMM 2024, section 3 and 4.1. About 1.35 symbols are needed for each
+/// Peeling of Yang, Gilad, Alizadeh, SIGCOMM 2024, section 4. About 1.35 symbols are needed for each
 /// difference when there are many, 1.76 at most on average when there are few.
 ///
 /// Symbols may come in any order, and some never. The symbols of a liar end like all others: no more items

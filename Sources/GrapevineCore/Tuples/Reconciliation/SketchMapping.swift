@@ -3,7 +3,7 @@
 /// The indexes to which an item is mapped, in rising order without end: 0 always, any `i` with about the
 /// probability 1 / (1 + i / 2).
 ///
-/// Yang, Gilad, Alizadeh, SIGCOMM 2024, section 4.2: the gap behind index `i` is drawn by the inverse of its
+/// Yang, Gilad, Alizadeh, SIGCOMM 2024, section 4: the gap behind index `i` is drawn by the inverse of its
 /// distribution, (i + 3/2) (1 / sqrt(u) - 1) rounded up, so an item costs a step for each of its indexes,
 /// about 2 ln n - 1 of the first `n`, and none for the others. The closed form takes a square, (i + 3/2)^2,
 /// for (i + 1) (i + 2): index 1 is hit with 0.64 instead of 0.67, index 2 with 0.49 instead of 0.50, those

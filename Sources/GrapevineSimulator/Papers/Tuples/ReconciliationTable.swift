@@ -5,11 +5,11 @@
 
 import GrapevineCore
 
-/// Figure 4 of "Practical Rateless Set Reconciliation", as far as it is known.
+/// The overhead of "Practical Rateless Set Reconciliation".
 enum ReconciliationTable {
   static let all = PaperTable(
     id: "reconciliation", title: "Tuples: coded symbols for each difference",
-    source: "Yang, Gilad, Alizadeh, SIGCOMM 2024, arXiv 2402.02668, §5",
+    source: "Yang, Gilad, Alizadeh, SIGCOMM 2024, arXiv 2402.02668",
     setup: """
       Two sets that differ in d items, each item in one of them by the toss of a coin; symbols are taken one \
       after another until nothing is left of the first. A sample is the mean of many pairs of sets, deviations \
