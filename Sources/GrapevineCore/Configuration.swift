@@ -184,6 +184,11 @@ public struct Configuration: Sendable, Equatable {
   /// Default: a list of members, chosen here: who else is there is what programs ask first.
   public var membership: MembershipRules? = MembershipRules()
 
+  /// The map of tuples; nil for a node that keeps none and passes none on.
+  ///
+  /// Default: a map, chosen here: an empty one costs next to nothing.
+  public var tuples: TupleRules? = TupleRules()
+
   /// Rules that are left out, to show that the simulator would notice.
   ///
   /// Default: none, chosen here: every rule has its reason.
@@ -243,6 +248,7 @@ extension Configuration {
       "shufflePassiveCount", shufflePassiveCount, 0...PeerRecord.countLimit - shuffleActiveCount)
     if case .scamp(let rules) = overlay { try validate(rules) }
     if let membership { try validate(membership) }
+    if let tuples { try validate(tuples) }
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)
@@ -310,6 +316,23 @@ extension Configuration {
     }
   }
 
+  private func validate(_ rules: TupleRules) throws(ConfigurationError) {
+    try check("tuples.capacity", rules.capacity, 16...1 << 24)
+    try check("tuples.valueLimit", rules.valueLimit, 1...0xff_ffff)
+    try check("tuples.bytes", rules.bytes, max(64 << 10, 2 * (rules.valueLimit + 512))...4 << 30)
+    try check("tuples.symbolLimit", rules.symbolLimit, 64...1 << 22)
+    guard rules.symbolLimit & (rules.symbolLimit - 1) == 0 else {
+      throw ConfigurationError(
+        description: "tuples.symbolLimit is \(rules.symbolLimit); it must be a power of two")
+    }
+    for (name, value) in [
+      ("clockSkew", rules.clockSkew), ("horizon", rules.horizon), ("syncInterval", rules.syncInterval),
+      ("ephemeralGrace", rules.ephemeralGrace),
+    ] where value < .milliseconds(1) || value > .seconds(1_000_000_000) {
+      throw ConfigurationError(description: "tuples.\(name) is \(value); it must be between 1 ms and 10^9 s")
+    }
+  }
+
   private func check(_ name: String, _ value: Int, _ allowed: ClosedRange<Int>) throws(ConfigurationError) {
     guard allowed.contains(value) else {
       throw ConfigurationError(
@@ -340,7 +363,7 @@ extension Configuration {
       + Dissemination.repairsPerLink(self) * MemoryLayout<Repair>.stride
       + streamCapacity * MemoryLayout<LinkProgress>.stride + 2 * words * MemoryLayout<UInt64>.stride
     let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + MemoryLayout<UInt64>.stride)
-    let members = Membership.bytes(self)
+    let members = Membership.bytes(self) + TupleMap.bytes(self)
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
     let errands = errandCapacity * MemoryLayout<Errand>.stride
     return members + streams + linkSlots * link + log + peers + errands + rumourBytes

@@ -50,7 +50,7 @@ extension Node {
     var payload = false
     /// News about members.
     var news = false
-    /// A probe, a PRUNE or a GRAFT; verdicts or a question about rumours.
+    /// A probe, a PRUNE or a GRAFT; verdicts or a question about rumours; a question about tuples.
     var word = false
     var keepalive = false
 
@@ -65,10 +65,11 @@ extension Node {
     agenda.payload =
       view.links[slot].mayPush
       && (dissemination.states[slot].repairCount > 0 || dissemination.hasPush(slot)
-        || dissemination.hasRumours(slot))
+        || dissemination.hasRumours(slot) || tuples.hasTuples(slot))
     agenda.news = membership.hasNews(for: slot, now: now)
     agenda.word =
       view.links[slot].owesProbe || dissemination.tree.owes(slot) || dissemination.hasRumourWord(slot)
+      || tuples.hasWord(slot, now: now)
     agenda.keepalive = view.keepaliveAt(slot) <= now
     return agenda
   }
@@ -86,6 +87,7 @@ extension Node {
     var elicits = view.links[slot].owesProbe
     dissemination.tree.write(slot, to: &writer, counters: &counters)
     dissemination.writeRumourWord(slot, to: &writer, counters: &counters)
+    if tuples.hasWord(slot, now: now) { tuples.writeWords(slot, to: &writer, now: now) }
     if elicits {
       writer.write(MessageKind.probe)
       view.links[slot].didProbe(now: now)
@@ -109,7 +111,13 @@ extension Node {
         slot, limit: configuration.messagesPerDatagram - repaired, to: &writer, counters: &counters)
       let limit = configuration.messagesPerDatagram - repaired - spread
       let pushed = limit > 0 ? dissemination.writePushes(slot, to: &writer, counters: &counters) : 0
-      if repaired + spread + pushed > 0 { elicits = true } else if tellsNews { newsYields |= bit }
+      let hasTuples =
+        tuples.hasTuples(slot) && tuples.writeTuples(slot, to: &writer, now: now, counters: &counters)
+      if repaired + spread + pushed > 0 || hasTuples {
+        elicits = true
+      } else if tellsNews {
+        newsYields |= bit
+      }
     }
     // A digest that is half due rides along when there is room.
     if !agenda.digest, dissemination.states[slot].digestAt <= now + dissemination.digestDelay / 2 {

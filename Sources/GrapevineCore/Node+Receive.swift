@@ -79,7 +79,7 @@ extension Node {
     }
     let header = try GossipHeader(kind: kind, sender: view.links[slot].peer, from: &cursor)
     try dissemination.onGossip(
-      header, from: slot, payloads: &cursor, now: now, counters: &counters, into: &effects)
+      header, from: slot, payloads: &cursor, tuples: &tuples, now: now, counters: &counters, into: &effects)
     return true
   }
 
@@ -113,6 +113,9 @@ extension Node {
     case MessageKind.membership:
       try membership.onLinkMessage(
         kind, from: slot, &cursor, &view, now: now, counters: &counters, into: &effects)
+    case MessageKind.tuples:
+      return try tuples.onLinkMessage(
+        kind, from: slot, &cursor, now: now, counters: &counters, into: &effects.changes)
     case MessageKind.disconnect:
       try view.readSample(from: &cursor, now: now)
       view.drop(slot, because: .closedByPeer, now: now, counters: &counters, into: &effects)

@@ -23,6 +23,7 @@ public struct Node: ~Copyable {
   var overlay: Overlay
   var dissemination: Dissemination
   var membership: Membership
+  var tuples: TupleMap
   private var phaseDeadline = Instant.never
   private var newcomerUntil = Instant.never
   private var nextSlot = 0
@@ -56,6 +57,7 @@ public struct Node: ~Copyable {
     dissemination = Dissemination(identity: identity, configuration: configuration, seed: generator.next())
     membership = Membership(
       identity: identity, configuration: configuration, advertised: advertised, seed: generator.next())
+    tuples = TupleMap(identity: identity, configuration: configuration, seed: generator.next())
   }
 }
 
@@ -96,8 +98,9 @@ extension Node {
     _ payload: UnsafeRawBufferPointer, level: DeliveryLevel = .reliable, isTagged: Bool = false, now: Instant
   ) throws(BroadcastError) -> UInt64 {
     guard lifecycle == .connected else { throw .notConnected }
+    // An empty tag is that of the node itself.
     return try dissemination.broadcast(
-      payload, level: level, isTagged: isTagged, now: now, counters: &counters)
+      payload, level: level, isTagged: isTagged && payload.first != 0, now: now, counters: &counters)
   }
 
   /// Leaves: hands over what neighbours lack, says goodbye, and becomes disconnected within the configured
@@ -151,6 +154,7 @@ extension Node {
     guard lifecycle != .destroyed else { return .never }
     var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)
     deadline = min(deadline, min(dissemination.cycleAt, membership.nextDeadline))
+    deadline = min(deadline, tuples.nextDeadline(up: view.up))
     if view.isOpen { deadline = min(deadline, overlay.nextDeadline(view)) }
     var rest = view.up
     while rest != 0 {
@@ -173,6 +177,7 @@ extension Node {
     if view.isOpen { overlay.advance(&view, now: now, counters: &counters, into: &effects) }
     applyViewChanges(now: now, into: &effects)
     advanceMembership(now: now, into: &effects)
+    advanceTuples(now: now, into: &effects)
     var rest = view.up
     while rest != 0 {
       dissemination.resend(rest.trailingZeroBitCount, now: now)
@@ -220,6 +225,7 @@ extension Node {
       while down != 0 {
         dissemination.linkDown(down.trailingZeroBitCount, now: now)
         membership.linkDown(down.trailingZeroBitCount, now: now, up: view.up)
+        tuples.linkDown(down.trailingZeroBitCount, now: now, up: view.up)
         down &= down &- 1
       }
       if changes.down != 0 { overlay.linkLost(&view, now: now) }
@@ -230,6 +236,7 @@ extension Node {
         dissemination.linkUp(slot, peer: view.links[slot].peer, now: now)
         overlay.linkUp(slot, &view, now: now, counters: &counters, into: &effects)
         membership.linkUp(slot, now: now)
+        tuples.linkUp(slot, peer: view.links[slot].peer, now: now)
       }
     }
     dissemination.targets = overlay.targets(view)

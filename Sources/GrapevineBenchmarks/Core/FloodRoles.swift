@@ -44,6 +44,7 @@ struct FloodSetup {
     var core = Configuration()
     // What is measured is what messages cost.
     core.membership = nil
+    core.tuples = nil
     if !packing { core.messagesPerDatagram = 1 }
     // A message of 1,200 bytes needs a datagram with room for its head.
     if size > core.payloadLimit { core.datagramLimit = size + 40 }

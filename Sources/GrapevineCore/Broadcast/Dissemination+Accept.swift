@@ -5,7 +5,8 @@ extension Dissemination {
   ///
   /// - Throws: `DecodeError` when the run is cut short; the messages before that were taken.
   mutating func onGossip(
-    _ header: GossipHeader, from slot: Int, payloads cursor: inout Cursor, now: Instant,
+    _ header: GossipHeader, from slot: Int, payloads cursor: inout Cursor, tuples: inout TupleMap,
+    now: Instant,
     counters: inout Counters, into effects: inout Effects
   ) throws(DecodeError) {
     guard header.origin != identity,
@@ -33,20 +34,18 @@ extension Dissemination {
       counters.copiesReceived &+= 1
       switch windows.judge(sequence, in: streams[place], at: place) {
       case .new:
-        if makeRoom(for: payload.count, now: now), effects.deliveries.hasRoom(for: payload.count),
-          payload.count <= payloadLimit
+        if makeRoom(for: payload.count, now: now), payload.count <= payloadLimit,
+          deliver(
+            header, sequence, payload, hops, from: slot, to: &tuples, now: now, counters: &counters,
+            into: &effects)
         {
           log.append(
             stream: place, sequence: sequence,
             targets: pushTargets(except: bit, hops: hops, level: header.level), hops: hops,
             isTagged: header.isTagged, source: UInt8(truncatingIfNeeded: slot),
             isFindable: header.level == .reliable, payload: payload)
-          effects.deliveries.append(
-            origin: header.origin, sequence: sequence, level: header.level, isTagged: header.isTagged,
-            hops: hops, payload: payload)
           windows.insert(sequence, in: &streams[place], at: place)
           streams[place].logged &+= 1
-          counters.deliveries &+= 1
           isNew = true
           if strategy == .rumour { didHear(header, sequence, isNew: true, from: slot, now: now) }
         } else {
@@ -68,6 +67,27 @@ extension Dissemination {
     } else {
       didBringDuplicate(slot, header.level, parent: parent, now: now)
     }
+  }
+
+  /// Hands a new message to the application, or to the map of tuples when it is about one.
+  ///
+  /// - Returns: Whether there was room for it; otherwise it is to come again.
+  @inline(__always)
+  private func deliver(
+    _ header: GossipHeader, _ sequence: UInt64, _ payload: UnsafeRawBufferPointer, _ hops: UInt8,
+    from slot: Int, to tuples: inout TupleMap, now: Instant, counters: inout Counters,
+    into effects: inout Effects
+  ) -> Bool {
+    if header.isTagged, payload.first == 0 {
+      return tuples.onBroadcast(
+        payload, origin: header.origin, from: slot, now: now, counters: &counters, into: &effects.changes)
+    }
+    guard effects.deliveries.hasRoom(for: payload.count) else { return false }
+    effects.deliveries.append(
+      origin: header.origin, sequence: sequence, level: header.level, isTagged: header.isTagged,
+      hops: hops, payload: payload)
+    counters.deliveries &+= 1
+    return true
   }
 
   /// Tells neighbours, and sees whether something is missing.

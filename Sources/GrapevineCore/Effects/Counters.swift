@@ -108,6 +108,35 @@ public struct Counters: Sendable, Equatable {
   /// News dropped: they claim for one living member the name of another one.
   public var nameConflicts: UInt64 = 0
 
+  /// Tuples written here, removals among them.
+  public var tuplesWritten: UInt64 = 0
+  /// Tuples of others that were newer than what was here.
+  public var tuplesAccepted: UInt64 = 0
+  /// Tuples of others that were not newer.
+  public var tuplesStale: UInt64 = 0
+  /// Tuples refused: their key or value is longer than allowed, or they make no sense.
+  public var tuplesRefusedSize: UInt64 = 0
+  /// Tuples refused: dated too far in the future.
+  public var tuplesRefusedClock: UInt64 = 0
+  /// Tuples refused: no room for them.
+  public var tuplesRefusedFull: UInt64 = 0
+  /// Tuples whose time was over.
+  public var tuplesExpired: UInt64 = 0
+  /// Memories of removals given up: all members have them, or their horizon has passed.
+  public var tombstonesDropped: UInt64 = 0
+  /// Tuples given up because they were removed while this node was away for too long.
+  public var tuplesYielded: UInt64 = 0
+  /// Tuples sent to neighbours that lacked them; those that travel as broadcasts are not among them.
+  public var tuplesRepaired: UInt64 = 0
+  /// Comparisons of the map with a neighbour's that differed, led by this node.
+  public var tupleSyncs: UInt64 = 0
+  /// Of these, comparisons that coded symbols could not bring to an end: all was sent instead.
+  public var tupleSyncsFailed: UInt64 = 0
+  /// Coded symbols received.
+  public var symbolsReceived: UInt64 = 0
+  /// Times all tuples were sent to a neighbour that had few or none.
+  public var tupleStreams: UInt64 = 0
+
   /// Links that came up.
   public var linksUp: UInt64 = 0
   /// Links that went down, for whatever reason.

@@ -8,19 +8,26 @@ public struct Effects: ~Copyable {
   public internal(set) var datagrams: DatagramBuffer
   /// Messages to deliver, in order.
   public internal(set) var deliveries: DeliveryBuffer
+  /// Changes of tuples to carry out, in order.
+  public internal(set) var changes: ChangeBuffer
   /// Events to report, in order.
   public internal(set) var events: [Event] = []
 
   /// Creates an empty sink out of the given buffers.
-  public init(datagrams: consuming DatagramBuffer, deliveries: consuming DeliveryBuffer) {
+  public init(
+    datagrams: consuming DatagramBuffer, deliveries: consuming DeliveryBuffer, changes: consuming ChangeBuffer
+  ) {
     self.datagrams = datagrams
     self.deliveries = deliveries
+    self.changes = changes
   }
 
   /// Creates an empty sink with buffers of the default size for `configuration`.
   public init(for configuration: Configuration) {
+    let valueLimit = configuration.tuples?.valueLimit ?? 0
     self.init(
-      datagrams: DatagramBuffer(datagramLimit: configuration.datagramLimit), deliveries: DeliveryBuffer())
+      datagrams: DatagramBuffer(datagramLimit: configuration.datagramLimit), deliveries: DeliveryBuffer(),
+      changes: ChangeBuffer(bytes: max(1 << 20, 4 * (valueLimit + 256))))
   }
 
   /// Forgets the datagrams: they were sent.
@@ -28,6 +35,12 @@ public struct Effects: ~Copyable {
 
   /// Forgets the deliveries: they were carried out.
   public mutating func removeDeliveries() { deliveries.removeAll() }
+
+  /// Forgets the changes of tuples: they were carried out.
+  public mutating func removeChanges() { changes.removeAll() }
+
+  /// Says whether anybody wants changes of tuples; while nobody does, none are written.
+  public mutating func wantChanges(_ isWanted: Bool) { changes.isWanted = isWanted }
 
   /// Forgets the events: they were reported.
   public mutating func removeEvents() { events.removeAll(keepingCapacity: true) }

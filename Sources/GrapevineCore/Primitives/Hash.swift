@@ -31,6 +31,23 @@ struct SipHash {
     add(UInt64(endpoint.scope) << 16 | UInt64(endpoint.port))
   }
 
+  /// Adds bytes and how many they are.
+  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+    var offset = 0
+    while bytes.count &- offset >= 8 {
+      add(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
+      offset &+= 8
+    }
+    var tail = UInt64(truncatingIfNeeded: bytes.count) << 56
+    var shift: UInt64 = 0
+    while offset < bytes.count {
+      tail ^= UInt64(bytes[offset]) << shift
+      shift &+= 8
+      offset &+= 1
+    }
+    add(tail)
+  }
+
   /// Ends the input, whose length in bytes is part of the hash, and returns it.
   mutating func finish() -> UInt64 {
     add((words &* 8) << 56)

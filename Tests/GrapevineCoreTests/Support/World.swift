@@ -39,6 +39,13 @@ struct Delivery: Equatable, Hashable {
   var text: String { String(decoding: payload, as: UTF8.self) }
 }
 
+/// A change of a tuple as the application got it.
+struct Change {
+  var record: ChangeBuffer.Record
+  var key: [UInt8]
+  var value: [UInt8]
+}
+
 /// A node and everything that it did.
 final class Member {
   var node: Node
@@ -46,9 +53,12 @@ final class Member {
   var effects: Effects
   var deliveries: [Delivery] = []
   var events: [Event] = []
+  var changes: [Change] = []
   /// Whether the application takes messages; while not, its buffer fills.
   var takesDeliveries = true
   var isRunning = true
+  /// Milliseconds that the member's time of day is ahead of the true one.
+  var clockError: Int64 = 0
   /// Calls of `flush` so far: a flush that never ends would show here.
   var flushes = 0
 
@@ -62,7 +72,7 @@ final class Member {
     self.endpoint = endpoint
     effects = Effects(
       datagrams: DatagramBuffer(datagrams: 64, datagramLimit: configuration.datagramLimit),
-      deliveries: DeliveryBuffer(messages: deliveryMessages))
+      deliveries: DeliveryBuffer(messages: deliveryMessages), changes: ChangeBuffer())
   }
 
   var id: MemberID { node.identity }
@@ -106,6 +116,20 @@ final class World {
     configuration.sequenceWindow = 256
     // What is told of members would be among what tests expect on the wire.
     configuration.membership = nil
+    configuration.tuples = nil
+    return configuration
+  }
+
+  /// As `small`, with members and tuples.
+  static var tuples: Configuration {
+    var configuration = small
+    configuration.membership = MembershipRules()
+    configuration.membership?.capacity = 64
+    var rules = TupleRules()
+    rules.capacity = 4_096
+    rules.bytes = 2 << 20
+    rules.symbolLimit = 4_096
+    configuration.tuples = rules
     return configuration
   }
 
@@ -160,6 +184,46 @@ final class World {
   }
 
   /// Gives bytes to a member as if they came from `source`.
+  @discardableResult
+  func publish(
+    _ key: String, _ value: [UInt8], by member: Member, lifetime: TupleLifetime = .permanent,
+    if condition: TupleCondition? = nil
+  ) throws -> TupleVersion {
+    member.node.setTimeOfDay(milliseconds: timeOfDay(member), now: now)
+    let version = try publishNow(key, value, by: member, lifetime: lifetime, if: condition)
+    settle(member)
+    return version
+  }
+
+  private func publishNow(
+    _ key: String, _ value: [UInt8], by member: Member, lifetime: TupleLifetime, if condition: TupleCondition?
+  ) throws -> TupleVersion {
+    let (key, time) = (Array(key.utf8), now)
+    return try key.withUnsafeBytes { key in
+      try value.withUnsafeBytes { value in
+        try member.node.publish(
+          value, at: key, lifetime: lifetime, if: condition, now: time, into: &member.effects)
+      }
+    }
+  }
+
+  @discardableResult
+  func remove(_ key: String, by member: Member, if condition: TupleCondition? = nil) throws
+    -> TupleVersion?
+  {
+    let (key, time) = (Array(key.utf8), now)
+    let version = try key.withUnsafeBytes { key in
+      try member.node.removeTuple(at: key, if: condition, now: time, into: &member.effects)
+    }
+    settle(member)
+    return version
+  }
+
+  /// The time of day on a member's clock: a day after the epoch at first, and as wrong as the member is told.
+  func timeOfDay(_ member: Member) -> UInt64 {
+    UInt64(max(0, Int64(86_400_000 + now.nanoseconds / 1_000_000) + member.clockError))
+  }
+
   func inject(_ bytes: [UInt8], into member: Member, from source: Endpoint) {
     member.node.receive(bytes.span.bytes, from: source, now: now, into: &member.effects)
     settle(member)
@@ -213,6 +277,7 @@ final class World {
 
   /// Does what a driver does after every input.
   private func settle(_ member: Member) {
+    member.node.setTimeOfDay(milliseconds: timeOfDay(member), now: now)
     member.node.advance(now: now, into: &member.effects)
     var more = true
     while more {
@@ -222,6 +287,7 @@ final class World {
     }
     member.events += member.effects.events
     member.effects.removeEvents()
+    takeChanges(member)
     if member.takesDeliveries { takeDeliveries(member) }
   }
 
@@ -234,6 +300,16 @@ final class World {
           isTagged: record.isTagged, payload: Array(member.effects.deliveries.payload(index))))
     }
     member.effects.removeDeliveries()
+  }
+
+  func takeChanges(_ member: Member) {
+    for index in 0..<member.effects.changes.count {
+      member.changes.append(
+        Change(
+          record: member.effects.changes.record(index), key: Array(member.effects.changes.key(index)),
+          value: Array(member.effects.changes.value(index))))
+    }
+    member.effects.removeChanges()
   }
 
   private func transmit(_ member: Member) {

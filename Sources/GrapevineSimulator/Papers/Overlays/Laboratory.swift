@@ -38,6 +38,7 @@ struct Laboratory {
     configuration.ablations = ablations
     // What is measured is the overlay and the broadcast alone.
     configuration.membership = nil
+    configuration.tuples = nil
     configuration.shuffleInterval = cycle
     configuration.keepaliveInterval = keepalive
     configuration.linkTimeout = keepalive * 5

@@ -35,6 +35,7 @@ struct ScampCluster {
     var configuration = Configuration()
     configuration.overlay = .scamp(rules)
     configuration.membership = nil
+    configuration.tuples = nil
     configuration.viewCapacity = 56
     configuration.passiveCapacity = 8
     configuration.datagramLimit = 512

@@ -1,0 +1,154 @@
+// The map of tuples, asked of a node, and its place among the node's other parts.
+
+extension Node {
+  /// Says what time of day it is: the writes of this node are dated by it, and tuples expire by it.
+  ///
+  /// To be said at every step or so; until the first time, the node's clock stands for it.
+  ///
+  /// - Parameter milliseconds: Since 1970 (UTC).
+  public mutating func setTimeOfDay(milliseconds: UInt64, now: Instant) {
+    tuples.clock.set(milliseconds: milliseconds, now: now)
+  }
+
+  /// Writes a tuple: it counts here at once, and travels to all members.
+  ///
+  /// A node that is not a member may write too; others get to know when it has joined.
+  ///
+  /// - Parameters:
+  ///   - key: Up to 255 bytes; copied.
+  ///   - value: Up to `TupleRules.valueLimit` bytes; copied.
+  ///   - condition: What must hold here for the tuple to be written; nil for nothing.
+  /// - Returns: Which write it is.
+  /// - Throws: `TupleError`; nothing changed.
+  @discardableResult
+  public mutating func publish(
+    _ value: UnsafeRawBufferPointer, at key: UnsafeRawBufferPointer, lifetime: TupleLifetime = .permanent,
+    if condition: TupleCondition? = nil, now: Instant, into effects: inout Effects
+  ) throws(TupleError) -> TupleVersion {
+    try checkTuples()
+    let record = try tuples.compose(
+      value, at: key, lifetime: lifetime, if: condition, now: now, changes: effects.changes)
+    try write(record, now: now, into: &effects)
+    return record.version
+  }
+
+  /// Removes a tuple; the memory of that travels to all members.
+  ///
+  /// - Returns: Which write the removal is; nil when there is no such tuple, and nothing changed.
+  /// - Throws: `TupleError`; nothing changed.
+  @discardableResult
+  public mutating func removeTuple(
+    at key: UnsafeRawBufferPointer, if condition: TupleCondition? = nil, now: Instant,
+    into effects: inout Effects
+  ) throws(TupleError) -> TupleVersion? {
+    try checkTuples()
+    guard
+      let record = try tuples.composeRemoval(at: key, if: condition, now: now, changes: effects.changes)
+    else { return nil }
+    try write(record, now: now, into: &effects)
+    return record.version
+  }
+
+  /// The tuple of a key; nil when there is none.
+  public func tuple(at key: UnsafeRawBufferPointer) -> Tuple? {
+    guard let place = tuples.table.find(key), tuples.table.isVisible(place) else { return nil }
+    return tuples.table.tuple(place)
+  }
+
+  /// The tuples whose keys begin with `prefix`, in order of their keys.
+  public func tuples(prefix: [UInt8] = []) -> [Tuple] {
+    var found: [Tuple] = []
+    for place in 0..<tuples.table.placesUsed where !tuples.table[place].isFree {
+      guard tuples.table.isVisible(place), tuples.table.key(place).starts(with: prefix) else { continue }
+      found.append(tuples.table.tuple(place))
+    }
+    found.sort { $0.key.lexicographicallyPrecedes($1.key) }
+    return found
+  }
+
+  /// The number of tuples that have a value.
+  public var tupleCount: Int { tuples.table.visibleCount }
+
+  /// A number that is the same on members whose maps are, removals that are remembered among them.
+  public var tupleFingerprint: UInt64 { tuples.table.fingerprint }
+
+  /// The number of removals that are remembered.
+  public var tombstoneCount: Int { tuples.table.tombstoneCount }
+
+  /// Up to which reading of the clock other members have all that this node has: what a store keeps with the
+  /// tuples, and what `recallTuples` is to be given after a restart.
+  public var tuplesSharedAt: TupleClock { tuples.sharedAt }
+
+  /// Takes a tuple out of a store, before joining; call `setTimeOfDay` first.
+  ///
+  /// - Returns: False when it was refused and counted: it is too long, dated too far in the future or there is no
+  ///   room. A tuple that has expired becomes the memory of that.
+  public mutating func recallTuple(_ stored: StoredTuple, now: Instant, into effects: inout Effects) -> Bool {
+    guard tuples.isEnabled, lifecycle == .initialized else { return false }
+    return tuples.recall(stored, now: now, counters: &counters, into: &effects.changes)
+  }
+
+  /// Says up to when the tuples that were recalled are known to others.
+  public mutating func recallTuples(sharedAt: TupleClock) {
+    tuples.sharedAt = sharedAt
+  }
+}
+
+extension Node {
+  private func checkTuples() throws(TupleError) {
+    guard tuples.isEnabled else { throw .disabled }
+    guard lifecycle != .destroyed else { throw .ended }
+  }
+
+  /// Broadcasts a record of this node's, and takes it.
+  private mutating func write(
+    _ record: TupleRecord, now: Instant, into effects: inout Effects
+  ) throws(TupleError) {
+    if lifecycle == .connected {
+      do throws(BroadcastError) {
+        _ = try dissemination.broadcast(
+          tuples.message(record), level: .reliable, isTagged: true, now: now, counters: &counters)
+      } catch {
+        throw .wouldBlock
+      }
+    }
+    // Always newer than what is here, and there is room: it was looked at when the record was made.
+    _ = tuples.take(record, isOwn: true, now: now, counters: &counters, into: &effects.changes)
+    counters.tuplesWritten &+= 1
+  }
+
+  /// Does what is due with tuples.
+  mutating func advanceTuples(now: Instant, into effects: inout Effects) {
+    guard tuples.isEnabled else { return }
+    tuples.writers.note(membership.table)
+    if lifecycle == .connected {
+      renewTuples(now: now, into: &effects)
+      broadcastMark(now: now)
+    } else {
+      tuples.postponeWrites(now: now)
+    }
+    tuples.settleMarks(membership.table, now: now)
+    tuples.advance(up: view.up, now: now, counters: &counters, into: &effects.changes)
+  }
+
+  /// Writes again what this node keeps up.
+  private mutating func renewTuples(now: Instant, into effects: inout Effects) {
+    while let place = tuples.takeRenewal(now: now) {
+      let record = tuples.composeRenewal(place, now: now)
+      guard effects.changes.hasRoom(for: record.key.count + record.value.count) else { break }
+      do throws(TupleError) {
+        try write(record, now: now, into: &effects)
+      } catch {
+        tuples.defend(place)
+        tuples.renewAt = now + TupleMap.renewalRetry
+        return
+      }
+    }
+  }
+
+  private mutating func broadcastMark(now: Instant) {
+    guard let mark = tuples.takeMark(members: membership.table.livingCount, now: now) else { return }
+    _ = try? dissemination.broadcast(
+      tuples.message(mark), level: .reliable, isTagged: true, now: now, counters: &counters)
+  }
+}

@@ -1,0 +1,176 @@
+// What time does to tuples: they expire, their writers go, and memories of removals are given up.
+
+extension TupleMap {
+  /// Tuples looked at before others get their turn. Chosen here: a fraction of a millisecond.
+  static var slice: Int { 2_048 }
+
+  /// Does what is due, but for what has to be broadcast.
+  mutating func advance(
+    up: SlotMask, now: Instant, counters: inout Counters, into changes: inout ChangeBuffer
+  ) {
+    restartClock(now: now, counters: &counters, into: &changes)
+    expire(now: now, counters: &counters, into: &changes)
+    applyWriters(now: now, counters: &counters, into: &changes)
+    endOverdue(now: now, counters: &counters, into: &changes)
+    if sketch.isGrowing {
+      _ = sketch.continueGrowth(places: table.placesUsed, budget: Self.slice, item: { table[$0].hash })
+    }
+    advanceParts(now: now)
+    yieldDifferences(counters: &counters, into: &changes)
+    yieldAll(counters: &counters, into: &changes)
+    advanceSession(up: up, now: now, counters: &counters)
+    advanceFreeze(now: now)
+    giveUpAnswers(up, now: now)
+    guard now >= syncAt else { return }
+    syncAt = now + jittered(rules.syncInterval.asNanoseconds)
+    dropTombstones(counters: &counters, into: &changes)
+    if table.count > 0, let slot = generator.slot(of: up) { askSummary(slot, at: now) }
+  }
+
+  /// No longer waits for summaries that were lost or are not coming.
+  private func giveUpAnswers(_ up: SlotMask, now: Instant) {
+    var rest = up
+    while rest != 0 {
+      let slot = rest.trailingZeroBitCount
+      rest &= rest &- 1
+      guard links[slot].isAsking, now >= links[slot].answerBy else { continue }
+      links[slot].isAsking = false
+      links[slot].answerBy = .never
+      // A link that has just come up is worth another try; others have their turn again anyway.
+      askSummary(slot, at: now + Self.answerTime)
+    }
+  }
+
+  /// When `advance` must be called.
+  func nextDeadline(up: SlotMask) -> Instant {
+    guard isEnabled else { return .never }
+    if sketch.isGrowing || writers.isDirty || yieldsAll { return Instant() }
+    var deadline = min(min(syncAt, sessionDeadline), min(partsDeadline, markAt))
+    deadline = min(deadline, writers.deadline(rules.ephemeralGrace.asNanoseconds))
+    if frozenUntil != .never { deadline = min(deadline, min(frozenUntil, frozenSince + Self.freezeLimit)) }
+    if let due = timers.due { deadline = min(deadline, max(renewAt, clock.instant(of: due))) }
+    if defendedCount > 0 { deadline = min(deadline, renewAt) }
+    var rest = up
+    while rest != 0 {
+      let link = links[rest.trailingZeroBitCount]
+      rest &= rest &- 1
+      deadline = min(deadline, min(link.summaryAt, link.answerBy))
+    }
+    return deadline
+  }
+
+  /// Ends tuples whose time is over.
+  ///
+  /// What is due to be written again is not ended: that is the node's to do, with `takeRenewal`.
+  mutating func expire(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
+    let present = clock.milliseconds(now)
+    while let due = timers.due, due <= present {
+      let place = timers.first
+      if table.traits(place).contains(.renewed), table.expiresAt(place) > present {
+        // It could not be written again yet: it has two thirds of its time for that.
+        timers.postpone(to: min(table.expiresAt(place), present + Self.renewalRetry / 1_000_000), of: table)
+        continue
+      }
+      guard changes.hasRoom(for: table[place].keyLength) else { return }
+      end(place, now: now, counters: &counters, into: &changes)
+      counters.tuplesExpired &+= 1
+    }
+  }
+
+  /// Time until a renewal is tried again. Chosen here.
+  static var renewalRetry: Nanoseconds { 50_000_000 }
+
+  /// Makes a tuple the memory of its own end: all members come to the same, each by itself.
+  private mutating func end(
+    _ place: Int, now: Instant, counters: inout Counters, into changes: inout ChangeBuffer
+  ) {
+    var record = table.record(place)
+    record.end()
+    _ = take(record, isOwn: true, now: now, counters: &counters, into: &changes)
+  }
+
+  /// Shows and hides ephemeral tuples as their writers come and go.
+  mutating func applyWriters(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
+    guard writers.isDirty else { return }
+    writers.isDirty = false
+    guard table.ephemeralCount > 0 else { return }
+    writers.settle(own: identity)
+    for place in 0..<table.placesUsed where !table[place].isFree {
+      let traits = table.traits(place)
+      guard traits.contains(.ephemeral), !traits.contains(.tombstone) else { continue }
+      let isLiving = writers.isLiving(table[place].writer, own: identity)
+      if !isLiving { writers.noteGone(table[place].writer, now: now) }
+      guard isLiving == traits.contains(.hidden) else { continue }
+      let record = table.record(place)
+      guard changes.hasRoom(for: record.key.count + record.value.count) else {
+        writers.isDirty = true
+        return
+      }
+      table.setHidden(!isLiving, place)
+      changes.append(
+        .init(record, kind: isLiving ? .published : .departed, isTold: true, isStored: false),
+        key: record.key, value: isLiving ? record.value : UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+  }
+
+  /// Gives up the ephemeral tuples of writers that have been gone for long, unless it is this node that is cut off.
+  mutating func endOverdue(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
+    guard writers.isInTouch else { return }
+    let grace = rules.ephemeralGrace.asNanoseconds
+    while let writer = writers.takeOverdue(grace, now: now) {
+      for place in 0..<table.placesUsed where !table[place].isFree && table[place].writer == writer {
+        guard table.traits(place).contains(.hidden) else { continue }
+        guard changes.hasRoom(for: table[place].keyLength) else {
+          writers.isDirty = true
+          return
+        }
+        end(place, now: now, counters: &counters, into: &changes)
+      }
+    }
+  }
+
+  /// Whether the memory of a removal of the given date has been given up, or is to be.
+  func isForgotten(_ clock: TupleClock) -> Bool {
+    clock.bits <= marks.stableThrough
+      || horizon < sharedAt.milliseconds
+        && clock.milliseconds < sharedAt.milliseconds - horizon
+  }
+
+  /// Gives up memories of removals that have done their work.
+  mutating func dropTombstones(counters: inout Counters, into changes: inout ChangeBuffer) {
+    guard table.tombstoneCount > 0 else { return }
+    for place in 0..<table.placesUsed where !table[place].isFree {
+      guard table.traits(place).contains(.tombstone), isForgotten(TupleClock(bits: table[place].clock)) else {
+        continue
+      }
+      guard changes.hasRoom(for: table[place].keyLength) else { return }
+      forget(place, into: &changes)
+      counters.tombstonesDropped &+= 1
+    }
+  }
+
+  /// Takes back what was dated by a clock that was far ahead and has been set right: nobody else has taken it.
+  mutating func restartClock(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
+    guard !clock.accepts(clock.last, now) else { return }
+    for place in 0..<table.placesUsed where !table[place].isFree {
+      guard !clock.accepts(TupleClock(bits: table[place].clock), now) else { continue }
+      guard changes.hasRoom(for: table[place].keyLength) else { return }
+      counters.tuplesRefusedClock &+= 1
+      discard(place, into: &changes)
+    }
+    clock.restart(now)
+    if !clock.accepts(sharedAt, now) { sharedAt = TupleClock(bits: 0) }
+  }
+
+  /// Forgets a tuple that should never have been here.
+  mutating func discard(_ place: Int, into changes: inout ChangeBuffer) {
+    if table.isVisible(place) {
+      let record = table.record(place)
+      changes.append(
+        .init(record, kind: .removed, isTold: true, isStored: false), key: record.key,
+        value: UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+    guard changes.hasRoom(for: table[place].keyLength) else { return }
+    forget(place, into: &changes)
+  }
+}

@@ -1,0 +1,148 @@
+// Writing tuples here.
+
+extension TupleMap {
+  /// Makes the record of a write, if it may be written.
+  ///
+  /// - Throws: `TupleError`; nothing changed but the clock, which only goes on.
+  mutating func compose(
+    _ value: UnsafeRawBufferPointer, at key: UnsafeRawBufferPointer, lifetime: TupleLifetime,
+    if condition: TupleCondition?, now: Instant, changes: borrowing ChangeBuffer
+  ) throws(TupleError) -> TupleRecord {
+    guard key.count <= Self.keyLimit else { throw .keyTooLong(limit: Self.keyLimit) }
+    guard value.count <= rules.valueLimit else { throw .valueTooLong(limit: rules.valueLimit) }
+    try check(condition, at: key)
+    var record = TupleRecord(
+      key: key, value: value, clock: next(now), writer: identity, traits: [])
+    switch lifetime {
+    case .permanent: break
+    case .ephemeral:
+      guard writers.isListed else { throw .membershipNeeded }
+      record.traits = .ephemeral
+    case .expires(let time), .renewed(let time):
+      guard Self.lifetimes.contains(time) else { throw .lifetimeOutOfRange }
+      record.traits = .timed
+      if case .renewed = lifetime { record.traits = [.timed, .renewed] }
+      record.expiresAt = record.clock.milliseconds + max(1, time.asNanoseconds / 1_000_000)
+    }
+    try checkRoom(for: record, changes)
+    return record
+  }
+
+  /// How long tuples may live. Chosen here.
+  static var lifetimes: ClosedRange<Duration> { .milliseconds(1) ... .seconds(315_576_000) }
+
+  /// Makes the record of a removal; nil when there is nothing to remove.
+  mutating func composeRemoval(
+    at key: UnsafeRawBufferPointer, if condition: TupleCondition?, now: Instant,
+    changes: borrowing ChangeBuffer
+  ) throws(TupleError) -> TupleRecord? {
+    guard key.count <= Self.keyLimit else { throw .keyTooLong(limit: Self.keyLimit) }
+    try check(condition, at: key)
+    guard let place = table.find(key), table.isVisible(place) else { return nil }
+    let record = TupleRecord(
+      key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), clock: next(now), writer: identity,
+      traits: .tombstone)
+    try checkRoom(for: record, changes)
+    return record
+  }
+
+  /// Makes the record of a tuple that is to be written again as it is.
+  mutating func composeRenewal(_ place: Int, now: Instant) -> TupleRecord {
+    var record = table.record(place)
+    let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
+    record.clock = next(now)
+    if record.traits.contains(.timed) { record.expiresAt = record.clock.milliseconds + lifetime }
+    return record
+  }
+
+  private mutating func next(_ now: Instant) -> TupleClock { clock.next(now) }
+
+  private func check(_ condition: TupleCondition?, at key: UnsafeRawBufferPointer) throws(TupleError) {
+    guard let condition else { return }
+    let place = table.find(key)
+    let present = place.flatMap { table.isVisible($0) ? table[$0].version : nil }
+    switch condition {
+    case .ifAbsent where present == nil: return
+    case .ifVersion(let version) where present == version: return
+    default: throw .conditionFailed(present: present)
+    }
+  }
+
+  private func checkRoom(
+    for record: TupleRecord, _ changes: borrowing ChangeBuffer
+  ) throws(TupleError) {
+    guard changes.hasRoom(for: record.key.count + record.value.count) else { throw .wouldBlock }
+    guard table.hasRoom(for: record, at: table.find(record.key)) else { throw .full }
+  }
+
+  /// The record as a broadcast; valid until the next one.
+  func message(_ record: TupleRecord) -> UnsafeRawBufferPointer {
+    let bytes = UnsafeMutableRawBufferPointer(start: scratch.pointer(at: 0), count: scratch.count)
+    var writer = Writer(bytes)
+    writer.write(UInt8(0))
+    writer.write(SystemMessage.tuple)
+    let isApart = isApart(record)
+    record.write(to: &writer, origin: identity, apart: isApart ? record.hash : nil)
+    return writer.written(from: 0)
+  }
+
+  /// Whether the value of a record travels apart from it.
+  func isApart(_ record: TupleRecord) -> Bool { record.length(isApart: false) > recordLimit }
+
+  /// Takes a tuple out of a store.
+  mutating func recall(
+    _ stored: StoredTuple, now: Instant, counters: inout Counters, into changes: inout ChangeBuffer
+  ) -> Bool {
+    let tuple = stored.tuple
+    var traits: TupleTraits = stored.isTombstone ? .tombstone : []
+    if !stored.isTombstone, tuple.expiresAt != nil { traits.insert(.timed) }
+    if !stored.isTombstone, tuple.isEphemeral { traits.insert(.ephemeral) }
+    return tuple.key.withUnsafeBytes { key in
+      tuple.value.withUnsafeBytes { value in
+        let record = TupleRecord(
+          key: key,
+          value: stored.isTombstone ? UnsafeRawBufferPointer(start: nil, count: 0) : value,
+          clock: tuple.version.clock, writer: tuple.version.writer.value, traits: traits,
+          expiresAt: traits.contains(.timed) ? tuple.expiresAt ?? 0 : 0)
+        return take(record, now: now, counters: &counters, into: &changes) == .taken
+      }
+    }
+  }
+}
+
+// What is ours and others took for gone.
+extension TupleMap {
+  /// Whether a version is the end of a tuple that this node, which wrote it, still keeps up.
+  func isDefended(_ record: TupleRecord, at place: Int) -> Bool {
+    record.traits.contains(.tombstone) && record.writer == identity && record.version == table[place].version
+      && !table.traits(place).isDisjoint(with: [.ephemeral, .renewed])
+  }
+
+  /// Has a tuple written again soon.
+  mutating func defend(_ place: Int) {
+    for index in 0..<defendedCount where Int(defended[index]) == place { return }
+    guard defendedCount < defended.count else { return }
+    defended[defendedCount] = UInt32(truncatingIfNeeded: place)
+    defendedCount += 1
+  }
+
+  /// Has everything that has to be broadcast wait: there is nobody to hear it.
+  mutating func postponeWrites(now: Instant) {
+    let later = now + 1_000_000_000
+    if markAt <= now { markAt = later }
+    if defendedCount > 0, renewAt <= now { renewAt = later }
+  }
+
+  /// A tuple that is to be written again now; nil when there is none.
+  mutating func takeRenewal(now: Instant) -> Int? {
+    guard now >= renewAt else { return nil }
+    while defendedCount > 0 {
+      defendedCount -= 1
+      let place = Int(defended[defendedCount])
+      if !table[place].isFree, table[place].writer == identity, table.isVisible(place) { return place }
+    }
+    guard let due = timers.due, due <= clock.milliseconds(now) else { return nil }
+    let place = timers.first
+    return table.traits(place).contains(.renewed) ? place : nil
+  }
+}
