@@ -1,7 +1,8 @@
 # Grapevine: what there is to do, by name. `make help` lists it.
 
-# Debian packages that the toolchain needs to link: the C and C++ libraries' development files.
-PACKAGES := libc6-dev g++
+# Debian packages that the toolchain needs to link: the C and C++ libraries' development files, and SQLite's, in
+# which GrapevineStore keeps tuples.
+PACKAGES := libc6-dev g++ libsqlite3-dev
 
 RUN_ARGUMENTS ?= demo --nodes 8 --messages 100
 BENCH_ARGUMENTS ?=

@@ -20,6 +20,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "Grapevine", type: libraryType, targets: ["Grapevine"]),
+    .library(name: "GrapevineStore", targets: ["GrapevineStore"]),
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
     .library(name: "GrapevineSimulator", targets: ["GrapevineSimulator"]),
     .executable(name: "grapevine", targets: ["GrapevineCommand"]),
@@ -35,6 +36,10 @@ let package = Package(
       swiftSettings: settings),
     .target(
       name: "Grapevine", dependencies: ["GrapevineCore", "GrapevineTransport"], swiftSettings: settings),
+    .systemLibrary(
+      name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite3"])]),
+    .target(
+      name: "GrapevineStore", dependencies: ["Grapevine", "GrapevineCore", "CSQLite"], swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .executableTarget(
       name: "GrapevineCommand",

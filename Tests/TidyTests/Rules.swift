@@ -218,6 +218,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineCore": [],
   "GrapevineTransport": ["GrapevineCore", "CLinux"],
   "Grapevine": ["GrapevineCore", "GrapevineTransport"],
+  "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
   "GrapevineSimulator": ["GrapevineCore"],
   "GrapevineCommand": ["Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator"],
   "GrapevineBenchmarks": [

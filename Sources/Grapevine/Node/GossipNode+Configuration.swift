@@ -20,6 +20,11 @@ extension GossipNode {
     ///
     /// Default: none, so that nothing is kept; chosen here.
     public var dataDirectory: String?
+    /// What keeps the tuples that the node knows over a restart, `SQLiteTupleStorage` of `GrapevineStore` for one.
+    /// Each node needs its own.
+    ///
+    /// Default: none, so that they are in memory only; chosen here.
+    public var tupleStorage: (any TupleStorage)?
     /// The limits and times of the protocol. Default: `GrapevineCore.Configuration()`, with its sources.
     public var core: GrapevineCore.Configuration
     /// Bytes of receive buffer to ask the system for. Default: 4 MiB, chosen here: what one loop turn can

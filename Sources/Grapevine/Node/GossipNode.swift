@@ -27,6 +27,8 @@ public actor GossipNode {
     public var snapshotFailures: UInt64
     /// Why it failed the last time; nil when it did not.
     public var snapshotFailure: String?
+    /// What the store of tuples has done; nil without one.
+    public var tupleStore: TupleStoreStatistics?
   }
 
   /// A neighbour: a member with which the node has a link.
@@ -47,16 +49,22 @@ public actor GossipNode {
   public nonisolated let payloadLimit: Int
   /// What became of the members that the node kept in its data directory in an earlier run.
   public nonisolated let snapshotRecovery: SnapshotRecovery
+  /// What became of the tuples that the node kept in its store in an earlier run.
+  public nonisolated let tupleRecovery: TupleRecovery
 
   private nonisolated let loop: EventLoop
   nonisolated let client: NodeClient
   private nonisolated let outbox: Outbox
+  nonisolated let tupleWriter: TupleWriter?
 
   /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each
   /// message.
   ///
   /// What runs there must not block or compute for long: the node does nothing else meanwhile.
   public nonisolated var executor: any TaskExecutor { loop }
+
+  /// Whether the caller is on the node's thread and may call the client as the actor does.
+  nonisolated var isDirect: Bool { loop.isCurrent && !client.isStepping }
 
   /// The node's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -78,7 +86,7 @@ public actor GossipNode {
     }
     try self.init(
       configuration.core, transport: carrier, advertised: advertised,
-      dataDirectory: configuration.dataDirectory)
+      dataDirectory: configuration.dataDirectory, tupleKeeper: try await .open(configuration.tupleStorage))
   }
 
   /// Creates a node on an in-memory network.
@@ -87,20 +95,25 @@ public actor GossipNode {
   ///   invalid, `SnapshotError` when the data directory cannot be used.
   public init(
     on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init(),
-    dataDirectory: String? = nil
+    dataDirectory: String? = nil, tupleStorage: (any TupleStorage)? = nil
   ) async throws {
     try self.init(
-      core, transport: network.bind(port: port), advertised: nil, dataDirectory: dataDirectory)
+      core, transport: network.bind(port: port), advertised: nil, dataDirectory: dataDirectory,
+      tupleKeeper: try await .open(tupleStorage))
   }
 
   private init(
     _ core: GrapevineCore.Configuration, transport: any DatagramTransport, advertised: Endpoint?,
-    dataDirectory: String?
+    dataDirectory: String?, tupleKeeper: TupleKeeper?
   ) throws {
     loop = try EventLoop()
     let keeper = try SnapshotKeeper(directory: dataDirectory, for: core)
     snapshotRecovery = keeper?.recovery ?? .none
-    client = try NodeClient(configuration: core, transport: transport, advertised: advertised, keeper: keeper)
+    client = try NodeClient(
+      configuration: core, transport: transport, advertised: advertised, keeper: keeper,
+      tupleKeeper: tupleKeeper)
+    tupleWriter = tupleKeeper?.writer
+    tupleRecovery = tupleKeeper?.recovery ?? .none
     outbox = client.outbox
     identity = client.driver.node.identity
     localEndpoint = transport.localEndpoint
@@ -174,6 +187,7 @@ extension GossipNode {
   public func leave() async {
     await withCheckedContinuation { client.leave($0) }
     await client.driver.keeper?.writer.finish(client.driver.lastSnapshot())
+    await tupleWriter?.finish()
   }
 
   /// The present neighbours.
@@ -192,7 +206,8 @@ extension GossipNode {
       core: client.driver.node.counters, transport: client.driver.transport.counters,
       unread: client.inbox.unreadCount, undecodable: client.inbox.undecodableCount,
       eventsLost: client.eventsLost &+ client.members.lostCount, snapshotsWritten: snapshots.written,
-      snapshotFailures: snapshots.failures, snapshotFailure: snapshots.lastFailure)
+      snapshotFailures: snapshots.failures, snapshotFailure: snapshots.lastFailure,
+      tupleStore: client.driver.tupleKeeper?.record)
   }
 
   /// Events from now on: the lifecycle (which is `initialized` until the first of them), neighbours, members, gaps.

@@ -13,6 +13,8 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private var stage: Outbox.Stage
   private var stageOffset = 0
   private var isBlocked = false
+  /// When the last step said that the next one is due.
+  private var lastDeadline = Instant.never
   private var wasFull = false
   /// Since when readers keep the node from receiving.
   private var fullSince = Instant.never
@@ -26,6 +28,14 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   private var eventReaders: [(id: Int, continuation: AsyncStream<Event>.Continuation)] = []
   /// The readers of what becomes of members.
   let members = MemberFeed()
+  /// The readers of what becomes of tuples.
+  let tuples = TupleFeed()
+  /// Where writers of tuples wait for room.
+  let tupleRoom = TupleRoom()
+  /// Tuples written since the last step.
+  var writesSinceStep = 0
+  /// Whether the client steps right now, so that nothing else may touch the driver.
+  private(set) var isStepping = false
   private var joinWaiters: [CheckedContinuation<JoinOutcome, Never>] = []
   private var leaveWaiters: [CheckedContinuation<Void, Never>] = []
   /// The member that was found to have this node's name, since the node was last told to join.
@@ -40,10 +50,11 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
 
   init(
     configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint?,
-    keeper: SnapshotKeeper?
+    keeper: SnapshotKeeper?, tupleKeeper: TupleKeeper?
   ) throws(ConfigurationError) {
     driver = try NodeDriver(
-      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper)
+      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper,
+      tupleKeeper: tupleKeeper)
     outbox = Outbox(payloadLimit: configuration.payloadLimit)
     stage = Outbox.emptyStage(payloadLimit: configuration.payloadLimit)
   }
@@ -55,11 +66,18 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   }
 
   func step(readable: Bool, writable: Bool) -> EventLoopWait {
+    isStepping = true
+    defer { isStepping = false }
     var wait = EventLoopWait()
     let mustHold = holdsBack()
+    // Whether writers that found no room may find some now. After a lone job of an actor they do not.
+    var hasProgress = writable || lastDeadline <= MonotonicClock.now() || writesSinceStep > 0
+    driver.wantChanges(tuples.isRead)
     if !mustHold {
       for _ in 0..<Self.batchesPerStep {
         guard driver.receive() > 0 else { break }
+        hasProgress = true
+        if driver.effects.changes.fill > 0.5 { tellChanges() }
         // Waking a reader costs more than a batch does, so what arrives together is handed over together.
         guard driver.effects.deliveries.fill > 0.5 else { continue }
         deliver()
@@ -69,6 +87,10 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     // After receiving: what just arrived may have made the room that staged messages wait for.
     takeStaged()
     wait.wantsWritable = !driver.advance()
+    tellChanges()
+    driver.keepTuples()
+    if hasProgress { tupleRoom.open() }
+    writesSinceStep = 0
     isBlocked = wait.wantsWritable
     deliver()
     report()
@@ -76,6 +98,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     wait.deadline = isLeaveWanted ? min(driver.nextDeadline, leaveLatest) : driver.nextDeadline
     wait.wantsReadable = !mustHold
     if mustHold { wait.deadline = min(wait.deadline, fullSince + Self.holdLimit) }
+    lastDeadline = wait.deadline
     return wait
   }
 
@@ -160,6 +183,8 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     for reader in eventReaders { reader.continuation.finish() }
     eventReaders = []
     members.finish()
+    tuples.finish()
+    tupleRoom.finish()
   }
 
   private func didEnter(_ lifecycle: Lifecycle) {

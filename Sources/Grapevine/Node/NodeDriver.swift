@@ -12,31 +12,35 @@ import GrapevineTransport
 /// tenth of the way of a lone message, would find nothing.
 final class NodeDriver {
   let transport: any DatagramTransport
-  @exclusivity(unchecked) private(set) var node: Node
-  @exclusivity(unchecked) private(set) var effects: Effects
+  @exclusivity(unchecked) var node: Node
+  @exclusivity(unchecked) var effects: Effects
   /// Datagrams at the head of `effects` that have left already.
   private var sentCount = 0
   /// Where others reach the node, when that is known.
   let advertised: Endpoint?
   /// What keeps the members over a restart, if anything does.
   let keeper: SnapshotKeeper?
+  /// What keeps the tuples over a restart, if anything does.
+  let tupleKeeper: TupleKeeper?
   /// Whether the node joins through members that it remembers, and not through contacts it was given.
   private var isReturning = false
 
   /// Creates a node that others reach at `advertised`, or else where the transport is bound when that is one place.
   init(
     configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint? = nil,
-    keeper: SnapshotKeeper? = nil
+    keeper: SnapshotKeeper? = nil, tupleKeeper: TupleKeeper? = nil
   ) throws(ConfigurationError) {
     self.transport = transport
     self.advertised = advertised ?? transport.localEndpoint.ifConcrete
     self.keeper = keeper
+    self.tupleKeeper = tupleKeeper
     var entropy = SystemRandomNumberGenerator()
     node = try Node(
       configuration: configuration, identity: MemberID(entropy.next()), seed: entropy.next(),
       receiveWindow: transport.receiveWindow, advertised: self.advertised)
     effects = Effects(for: configuration)
     if let keeper { node.recall(keeper.recalled) }
+    recallTuples()
   }
 
   /// Takes one batch of datagrams from the transport.
@@ -64,6 +68,7 @@ final class NodeDriver {
   /// - Returns: False when the transport takes no more for now.
   func advance() -> Bool {
     let now = MonotonicClock.now()
+    node.setTimeOfDay(milliseconds: WallClock.milliseconds(), now: now)
     node.advance(now: now, into: &effects)
     keeper?.advance(now: now) { node.memberSnapshot }
     return send(now: now)
@@ -107,7 +112,10 @@ final class NodeDriver {
   }
 
   /// Ends the node: nothing is sent or delivered any more.
-  func destroy() { node.destroy(into: &effects) }
+  func destroy() {
+    if node.lifecycle != .destroyed { tupleKeeper?.part(sharedAt: node.tuplesSharedAt) }
+    node.destroy(into: &effects)
+  }
 
   func resumeDelivery() {
     node.resumeDelivery(now: MonotonicClock.now())
@@ -120,7 +128,9 @@ final class NodeDriver {
   }
 
   /// When to advance at the latest.
-  var nextDeadline: Instant { min(node.nextDeadline, keeper?.deadline ?? .never) }
+  var nextDeadline: Instant {
+    min(node.nextDeadline, keeper?.deadline ?? .never, tupleKeeper?.deadline ?? .never)
+  }
 
   /// Takes the events that happened since the last call.
   func takeEvents() -> [Event] {

@@ -1,0 +1,77 @@
+// Tuples, written to and read from the core on the thread that steps it.
+
+import GrapevineCore
+import GrapevineTransport
+
+extension NodeDriver {
+  /// Gives the node what its store has.
+  func recallTuples() {
+    let now = MonotonicClock.now()
+    let milliseconds = WallClock.milliseconds()
+    node.setTimeOfDay(milliseconds: milliseconds, now: now)
+    effects.wantChanges(false)
+    tupleKeeper?.recall(into: &node, effects: &effects, milliseconds: milliseconds, now: now)
+  }
+
+  /// Says whether anybody but the store wants changes of tuples.
+  func wantChanges(_ isWanted: Bool) { effects.wantChanges(isWanted || tupleKeeper != nil) }
+
+  /// Hands to the store what it must have; to be called after each step, when the changes were taken.
+  func keepTuples() { tupleKeeper?.advance(now: MonotonicClock.now(), sharedAt: node.tuplesSharedAt) }
+
+  /// The tuple of a key.
+  func tuple(at key: TupleKey) -> Tuple? {
+    key.bytes.withUnsafeBytes { node.tuple(at: $0) }
+  }
+
+  /// Writes a tuple.
+  ///
+  /// When the outbox is full, what can be sent is sent first.
+  func publish(
+    _ value: UnsafeRawBufferPointer, at key: UnsafeRawBufferPointer, lifetime: TupleLifetime,
+    if condition: TupleCondition?
+  ) throws(TupleError) -> TupleVersion {
+    let now = MonotonicClock.now()
+    do throws(TupleError) {
+      return try node.publish(value, at: key, lifetime: lifetime, if: condition, now: now, into: &effects)
+    } catch .wouldBlock where send(now: now) {
+      return try node.publish(value, at: key, lifetime: lifetime, if: condition, now: now, into: &effects)
+    }
+  }
+
+  /// Removes a tuple; nil when there is none.
+  func removeTuple(
+    at key: UnsafeRawBufferPointer, if condition: TupleCondition?
+  ) throws(TupleError) -> TupleVersion? {
+    let now = MonotonicClock.now()
+    do throws(TupleError) {
+      return try node.removeTuple(at: key, if: condition, now: now, into: &effects)
+    } catch .wouldBlock where send(now: now) {
+      return try node.removeTuple(at: key, if: condition, now: now, into: &effects)
+    }
+  }
+
+  /// Carries out the changes since the last call: notes them for the store, and tells each to `tell`, which gets a
+  /// way to make it out of the buffers and its key there.
+  func takeChanges(_ tell: (_ key: UnsafeRawBufferPointer, _ make: () -> TupleChange) -> Void) {
+    let count = effects.changes.count
+    guard count > 0 else { return }
+    for index in 0..<count {
+      let record = effects.changes.record(index)
+      let key = effects.changes.key(index)
+      // Made once at most, for the store and for all who read.
+      var made: Tuple?
+      let make = { () -> Tuple in
+        if let made { return made }
+        let tuple = Tuple(
+          key: Array(key), value: Array(self.effects.changes.value(index)), version: record.version,
+          expiresAt: record.expiresAt == 0 ? nil : record.expiresAt, isEphemeral: record.isEphemeral)
+        made = tuple
+        return tuple
+      }
+      tupleKeeper?.note(record, make(), key: key)
+      if record.kind != .forgotten { tell(key) { TupleChange(kind: record.kind, tuple: make()) } }
+    }
+    effects.removeChanges()
+  }
+}

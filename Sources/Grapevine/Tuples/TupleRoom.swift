@@ -1,0 +1,60 @@
+// Where writers of tuples wait while the node has no room for what they write.
+//
+// Each time the node has got on, an epoch ends. A writer that was refused knows the epoch it was refused in, so that
+// it does not wait for what has happened already.
+
+import Synchronization
+
+/// Tasks that wait until the node has got on with its work.
+final class TupleRoom: Sendable {
+  private struct State {
+    var epoch: UInt64 = 0
+    var waiting: [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] = []
+    var nextID: UInt64 = 0
+    var isFinished = false
+  }
+
+  private let state = Mutex(State())
+
+  /// How often the node has got on so far.
+  var epoch: UInt64 { state.withLock { $0.epoch } }
+
+  /// Waits for the end of the given epoch or of the node, or until the task is cancelled.
+  nonisolated(nonsending) func wait(_ epoch: UInt64) async {
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
+        let mustWait = state.withLock { state in
+          guard state.epoch == epoch, !state.isFinished, !Task.isCancelled else { return false }
+          state.waiting.append((id, continuation))
+          return true
+        }
+        if !mustWait { continuation.resume() }
+      }
+    } onCancel: {
+      let waiter = state.withLock { state in
+        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+      }
+      waiter?.continuation.resume()
+    }
+  }
+
+  /// Ends the epoch: all go on who wait.
+  func open() { take(finishing: false) }
+
+  /// Lets all go on, and nobody wait any more.
+  func finish() { take(finishing: true) }
+
+  private func take(finishing: Bool) {
+    let waiting = state.withLock { state in
+      state.epoch += 1
+      if finishing { state.isFinished = true }
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for waiter in waiting { waiter.continuation.resume() }
+  }
+}
