@@ -19,6 +19,11 @@ public final class DrivenNode {
   public var onEvent: ((Event) -> Void)?
   /// Called by `receive` and `tick`, after `onEvent`, for everything that becomes of a member.
   public var onMember: ((MemberEvent) -> Void)?
+  /// Called for everything that becomes of a tuple, by `receive` and `tick`, and by `publish` and `removeTuple` for
+  /// what they do; what a callback writes is told with the next of these calls.
+  public var onTupleChange: ((TupleChange) -> Void)? {
+    didSet { driver.wantChanges(onTupleChange != nil) }
+  }
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
@@ -191,5 +196,54 @@ public final class DrivenNode {
       onEvent?(event)
       if let memberEvent { onMember?(memberEvent) }
     }
+    reportTuples()
   }
+
+  private func reportTuples() {
+    guard driver.effects.changes.count > 0 else { return }
+    // Collected first: a callback may write, which changes the buffer.
+    var changes: [TupleChange] = []
+    driver.takeChanges { _, make in changes.append(make()) }
+    guard let onTupleChange else { return }
+    for change in changes { onTupleChange(change) }
+  }
+}
+
+// Tuples.
+extension DrivenNode {
+  /// Writes a tuple: it counts here at once, and leaves with the next `send`; see `Tuples.publish` for what it
+  /// means.
+  ///
+  /// - Returns: Which write it is.
+  /// - Throws: `TupleError`, and nothing changed; with `wouldBlock`, receive and send before trying again.
+  @discardableResult
+  public func publish(
+    _ key: TupleKey, _ value: [UInt8], lifetime: TupleLifetime = .permanent, if condition: TupleCondition? = nil
+  ) throws(TupleError) -> TupleVersion {
+    let version = try driver.publish(value, at: key, lifetime: lifetime, if: condition)
+    report()
+    return version
+  }
+
+  /// Removes a tuple.
+  ///
+  /// - Returns: Which write the removal is; nil when this node knows no such tuple, and nothing was removed.
+  /// - Throws: `TupleError`, and nothing changed; with `wouldBlock`, receive and send before trying again.
+  @discardableResult
+  public func removeTuple(
+    _ key: TupleKey, if condition: TupleCondition? = nil
+  ) throws(TupleError) -> TupleVersion? {
+    let version = try driver.removeTuple(key, if: condition)
+    report()
+    return version
+  }
+
+  /// The tuple of a key, as far as this node knows; nil when there is none.
+  public func tuple(_ key: TupleKey) -> Tuple? { driver.tuple(at: key) }
+
+  /// The tuples whose keys begin with `prefix`, in order of their keys; all of them by default.
+  public func tuples(prefix: TupleKey = "") -> [Tuple] { driver.node.tuples(prefix: prefix.bytes) }
+
+  /// The number of tuples that this node knows.
+  public var tupleCount: Int { driver.node.tupleCount }
 }

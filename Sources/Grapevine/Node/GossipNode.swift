@@ -73,7 +73,7 @@ public actor GossipNode {
   ///
   /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
   ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
-  ///   cannot be used.
+  ///   cannot be used, `TupleStoreError` when the store of tuples cannot.
   public init(_ configuration: Configuration = .init()) async throws {
     let transport = try UDPTransport(
       bind: configuration.bind, receiveBufferBytes: configuration.receiveBufferBytes)
@@ -92,7 +92,8 @@ public actor GossipNode {
   /// Creates a node on an in-memory network.
   ///
   /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is
-  ///   invalid, `SnapshotError` when the data directory cannot be used.
+  ///   invalid, `SnapshotError` when the data directory cannot be used, `TupleStoreError` when the store of tuples
+  ///   cannot.
   public init(
     on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init(),
     dataDirectory: String? = nil, tupleStorage: (any TupleStorage)? = nil
@@ -120,6 +121,7 @@ public actor GossipNode {
     payloadLimit = core.payloadLimit
     let loop = loop
     client.inbox.setOnRoom { [weak loop] in loop?.wake() }
+    tupleWriter?.setOnFailure { [weak loop] in loop?.wake() }
     try loop.watch(transport.fileDescriptor)
     loop.attach(client)
   }
@@ -182,8 +184,8 @@ extension GossipNode {
   private func giveUpJoining() { client.giveUpJoining() }
 
   /// Leaves the cluster after sending what was broadcast and handing over what neighbours lack, each within
-  /// `leaveTimeout`; ends `messages`, `events()` and what `members` tells. What is
-  /// kept in the data directory is on the disk then, and the directory free for another node.
+  /// `leaveTimeout`; ends `messages`, `events()` and what `members` and `tuples` tell. What is
+  /// kept in the data directory and in the store of tuples is on the disk then, and both are free for another node.
   public func leave() async {
     await withCheckedContinuation { client.leave($0) }
     await client.driver.keeper?.writer.finish(client.driver.lastSnapshot())

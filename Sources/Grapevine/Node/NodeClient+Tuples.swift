@@ -5,7 +5,7 @@ import GrapevineCore
 extension NodeClient {
   /// Writes taken between two steps at most, so that a task on the node's thread which does nothing but write
   /// leaves it time for the network. Chosen here: some hundred microseconds.
-  private static var writesPerStep: Int { 512 }
+  static var writesPerStep: Int { 512 }
 
   /// Writes a tuple, if there is room for it.
   func publish(
@@ -13,12 +13,8 @@ extension NodeClient {
   ) throws(TupleError) -> TupleOutcome<TakenTuple> {
     guard beginWrite() else { return .mustWait(since: tupleRoom.epoch) }
     do throws(TupleError) {
-      let version = try key.bytes.withUnsafeBufferPointer { key throws(TupleError) -> TupleVersion in
-        try value.withUnsafeBufferPointer { value throws(TupleError) -> TupleVersion in
-          try driver.publish(
-            UnsafeRawBufferPointer(value), at: UnsafeRawBufferPointer(key), lifetime: lifetime, if: condition)
-        }
-      }
+      let version = try driver.publish(value, at: key, lifetime: lifetime, if: condition)
+      writesSinceStep += 1
       tellChanges()
       return .done(TakenTuple(version: version, ticket: driver.tupleKeeper?.ticket ?? 0))
     } catch .wouldBlock {
@@ -32,9 +28,8 @@ extension NodeClient {
   ) throws(TupleError) -> TupleOutcome<TakenTuple?> {
     guard beginWrite() else { return .mustWait(since: tupleRoom.epoch) }
     do throws(TupleError) {
-      let version = try key.bytes.withUnsafeBufferPointer { key throws(TupleError) -> TupleVersion? in
-        try driver.removeTuple(at: UnsafeRawBufferPointer(key), if: condition)
-      }
+      let version = try driver.removeTuple(key, if: condition)
+      writesSinceStep += 1
       tellChanges()
       let ticket = driver.tupleKeeper?.ticket ?? 0
       return .done(version.map { TakenTuple(version: $0, ticket: ticket) })
@@ -46,9 +41,7 @@ extension NodeClient {
   /// Whether a write may be tried now.
   private func beginWrite() -> Bool {
     driver.wantChanges(tuples.isRead)
-    guard writesSinceStep < Self.writesPerStep else { return false }
-    writesSinceStep += 1
-    return true
+    return writesSinceStep < Self.writesPerStep
   }
 
   /// Tells what became of tuples.

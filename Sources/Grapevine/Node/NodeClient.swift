@@ -70,8 +70,9 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     defer { isStepping = false }
     var wait = EventLoopWait()
     let mustHold = holdsBack()
-    // Whether writers that found no room may find some now. After a lone job of an actor they do not.
-    var hasProgress = writable || lastDeadline <= MonotonicClock.now() || writesSinceStep > 0
+    // Whether writers that found no room may find some now. A step that only follows their own attempts makes none.
+    var hasProgress =
+      writable || writesSinceStep >= Self.writesPerStep || lastDeadline <= MonotonicClock.now()
     driver.wantChanges(tuples.isRead)
     if !mustHold {
       for _ in 0..<Self.batchesPerStep {
@@ -158,6 +159,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     tellEvents()
     if hasLeft, driver.node.lifecycle == .disconnected || driver.node.lifecycle == .initialized {
       // Its sequences have ended, so it will not join again.
+      tellChanges()
       driver.destroy()
       tellEvents()
       finishEvents()

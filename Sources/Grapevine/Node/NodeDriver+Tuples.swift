@@ -28,26 +28,36 @@ extension NodeDriver {
   ///
   /// When the outbox is full, what can be sent is sent first.
   func publish(
-    _ value: UnsafeRawBufferPointer, at key: UnsafeRawBufferPointer, lifetime: TupleLifetime,
-    if condition: TupleCondition?
+    _ value: [UInt8], at key: TupleKey, lifetime: TupleLifetime, if condition: TupleCondition?
   ) throws(TupleError) -> TupleVersion {
-    let now = MonotonicClock.now()
-    do throws(TupleError) {
-      return try node.publish(value, at: key, lifetime: lifetime, if: condition, now: now, into: &effects)
-    } catch .wouldBlock where send(now: now) {
-      return try node.publish(value, at: key, lifetime: lifetime, if: condition, now: now, into: &effects)
+    try withBytes(of: key) { (key, now) throws(TupleError) -> TupleVersion in
+      try value.withUnsafeBufferPointer { value throws(TupleError) -> TupleVersion in
+        try node.publish(
+          UnsafeRawBufferPointer(value), at: key, lifetime: lifetime, if: condition, now: now, into: &effects)
+      }
     }
   }
 
   /// Removes a tuple; nil when there is none.
-  func removeTuple(
-    at key: UnsafeRawBufferPointer, if condition: TupleCondition?
-  ) throws(TupleError) -> TupleVersion? {
+  ///
+  /// When the outbox is full, what can be sent is sent first.
+  func removeTuple(_ key: TupleKey, if condition: TupleCondition?) throws(TupleError) -> TupleVersion? {
+    try withBytes(of: key) { (key, now) throws(TupleError) -> TupleVersion? in
+      try node.removeTuple(at: key, if: condition, now: now, into: &effects)
+    }
+  }
+
+  /// Does a write, and once more after sending when there was no room.
+  private func withBytes<Version>(
+    of key: TupleKey, _ write: (UnsafeRawBufferPointer, Instant) throws(TupleError) -> Version
+  ) throws(TupleError) -> Version {
     let now = MonotonicClock.now()
-    do throws(TupleError) {
-      return try node.removeTuple(at: key, if: condition, now: now, into: &effects)
-    } catch .wouldBlock where send(now: now) {
-      return try node.removeTuple(at: key, if: condition, now: now, into: &effects)
+    return try key.bytes.withUnsafeBufferPointer { bytes throws(TupleError) -> Version in
+      do throws(TupleError) {
+        return try write(UnsafeRawBufferPointer(bytes), now)
+      } catch .wouldBlock where send(now: now) {
+        return try write(UnsafeRawBufferPointer(bytes), now)
+      }
     }
   }
 

@@ -58,8 +58,8 @@ public struct Tuples: Sendable {
   ///
   /// What waits for a reader is one entry for each key at most: while a change of a key is not read, later changes of
   /// that key take its place in the queue. So a slow reader misses intermediate states but never the last one, and
-  /// never that a key changed; what it costs is bounded by the number of keys. A tuple that appears and vanishes
-  /// while nobody reads is told as vanished.
+  /// never that a key changed; what it costs is bounded by the number of keys that changed since it read of them. A
+  /// tuple that appears and vanishes while nobody reads is told as vanished.
   ///
   /// Each call makes a sequence of its own; it is for one reader. It ends when the node has left or is gone.
   ///

@@ -36,6 +36,7 @@ final class TupleWriter: Sendable {
     var waiters: [Waiter] = []
     var nextID: UInt64 = 0
     var closers: [UnsafeContinuation<Void, Never>] = []
+    var onFailure: (@Sendable () -> Void)?
   }
 
   /// What an attempt writes.
@@ -110,6 +111,11 @@ final class TupleWriter: Sendable {
       state.mustShare = state.mustShare || mustShare
     }
     signal.raise()
+  }
+
+  /// Sets who is told, on the store's thread, that `deadline` is another one.
+  func setOnFailure(_ onFailure: @escaping @Sendable () -> Void) {
+    state.withLock { $0.onFailure = onFailure }
   }
 
   /// Tries again what failed.
@@ -226,6 +232,7 @@ extension TupleWriter {
         state.record.failures &+= 1
         state.record.lastFailure = error.description
       }
+      state.withLock { $0.onFailure }?()
       return false
     }
   }
@@ -245,7 +252,10 @@ extension TupleWriter {
   private func close() {
     storage.close()
     retryTime.store(Instant.never.nanoseconds, ordering: .relaxed)
-    tell(.max, TupleStoreError(.closed, "the node has left: its store is closed")) { $0.isClosed = true }
+    tell(.max, TupleStoreError(.closed, "the node has left: its store is closed")) { state in
+      state.isClosed = true
+      state.onFailure = nil
+    }
     let closers = state.withLock { state in
       defer { state.closers = [] }
       return state.closers
