@@ -60,6 +60,9 @@ let package = Package(
       name: "GrapevineTests", dependencies: ["Grapevine", "GrapevineCore", "GrapevineTransport"],
       swiftSettings: settings),
     .testTarget(
+      name: "GrapevineStoreTests", dependencies: ["GrapevineStore", "Grapevine", "GrapevineCore", "CSQLite"],
+      swiftSettings: settings),
+    .testTarget(
       name: "GrapevineSimulatorTests", dependencies: ["GrapevineSimulator", "GrapevineCore"],
       swiftSettings: settings),
     .testTarget(
