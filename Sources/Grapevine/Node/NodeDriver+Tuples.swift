@@ -79,7 +79,8 @@ extension NodeDriver {
         made = tuple
         return tuple
       }
-      tupleKeeper?.note(record, make(), key: key)
+      tupleKeeper?.note(
+        record.kind, isStored: record.isStored, isTombstone: record.isTombstone, tuple: make, key: key)
       if record.kind != .forgotten { tell(key) { TupleChange(kind: record.kind, tuple: make()) } }
     }
     effects.removeChanges()

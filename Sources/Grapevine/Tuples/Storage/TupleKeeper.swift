@@ -60,15 +60,19 @@ final class TupleKeeper {
   }
 
   /// Notes a change.
-  func note(_ record: ChangeBuffer.Record, _ tuple: @autoclosure () -> Tuple, key: UnsafeRawBufferPointer) {
+  ///
+  /// - Parameters:
+  ///   - isStored: Whether the version is new, or the memory of the removal.
+  ///   - tuple: Makes the tuple, when it is needed.
+  func note(
+    _ kind: TupleChangeKind, isStored: Bool, isTombstone: Bool, tuple: () -> Tuple, key: UnsafeRawBufferPointer
+  ) {
     guard !isEnded else { return }
-    if record.kind == .forgotten {
+    if kind == .forgotten || kind == .expired && !isStored {
       batch.note(.forget, of: Array(key))
-    } else if record.isStored {
+    } else if isStored {
       let tuple = tuple()
-      batch.note(.keep(StoredTuple(tuple, isTombstone: record.isTombstone)), of: tuple.key)
-    } else if record.kind == .expired {
-      batch.note(.forget, of: Array(key))
+      batch.note(.keep(StoredTuple(tuple, isTombstone: isTombstone)), of: tuple.key)
     }
   }
 

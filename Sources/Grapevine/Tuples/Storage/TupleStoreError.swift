@@ -47,6 +47,10 @@ public struct TupleStoreStatistics: Sendable, Equatable {
   /// Keys with changes that are not on the disk yet.
   public var pending = 0
 
-  /// Creates counts of nothing.
-  public init() {}
+  /// Creates counts; by themselves of nothing.
+  public init(written: UInt64 = 0, batches: UInt64 = 0, failures: UInt64 = 0) {
+    self.written = written
+    self.batches = batches
+    self.failures = failures
+  }
 }
