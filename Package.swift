@@ -39,7 +39,8 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"]), .brew(["sqlite3"])]),
     .target(
-      name: "GrapevineStore", dependencies: ["Grapevine", "GrapevineCore", "CSQLite"], swiftSettings: settings),
+      name: "GrapevineStore", dependencies: ["Grapevine", "GrapevineCore", "CSQLite"], swiftSettings: settings
+    ),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .executableTarget(
       name: "GrapevineCommand",

@@ -49,7 +49,8 @@ final class OpenStore {
       delete = try connection.prepare("DELETE FROM tuples WHERE key = ?1")
       share = try connection.prepare(
         "INSERT INTO shared(id, clock) VALUES(1, ?1) ON CONFLICT(id) DO UPDATE SET clock = ?1")
-    } catch where error.code == SQLITE_ERROR {
+    } catch {
+      guard error.code == SQLITE_ERROR else { throw error }
       throw StoreFault(code: SQLITE_CORRUPT, "is damaged: its tables are not those of a store")
     }
     begin = try connection.prepare("BEGIN IMMEDIATE")

@@ -26,7 +26,8 @@ struct StoreLock: ~Copyable {
       close(descriptor)
       guard error == EWOULDBLOCK else { throw StoreFiles.error(path, "cannot be locked", error) }
       throw TupleStoreError(
-        .inUse, "the store \(path) is in use by another node: stop that one, or give each node a file of its own")
+        .inUse,
+        "the store \(path) is in use by another node: stop that one, or give each node a file of its own")
     }
     self.descriptor = descriptor
   }

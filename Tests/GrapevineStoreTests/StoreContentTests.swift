@@ -34,7 +34,8 @@ struct StoreContentTests {
       record([]), record([0]), record([0, 0, 255]), record([0xff, 0xfe], []),
       record(Array("a'; DROP TABLE tuples".utf8), [0, 1, 0]), record([1], clock: .max, expiresAt: 0),
       record([2], clock: 1 << 63, expiresAt: .max), record([3], isEphemeral: true),
-      record([4], [], isTombstone: true), record([5], [9], expiresAt: 5, isEphemeral: true, isTombstone: true),
+      record([4], [], isTombstone: true),
+      record([5], [9], expiresAt: 5, isEphemeral: true, isTombstone: true),
       record([UInt8](repeating: 7, count: 255), [UInt8](repeating: 3, count: 3 << 20)),
     ]
     let storage = SQLiteTupleStorage(path: directory.store)

@@ -107,7 +107,8 @@ struct StoreFaultTests {
     #expect(directory.names.count { $0.hasPrefix("tuples.damaged") && !$0.hasSuffix("-wal") } == 2)
   }
 
-  @Test("a full disk is an error that says so; what was written before is there, and more is when there is room")
+  @Test(
+    "a full disk is an error that says so; what was written before is there, and more is when there is room")
   func full() throws {
     let small = SQLiteTupleStorage(path: directory.store, pageLimit: 40)
     _ = try small.load()
@@ -167,7 +168,9 @@ struct StoreFaultTests {
     func readOnly(exists: Bool) throws {
       if exists { try fill() }
       try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: directory.path)
-      defer { try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path) }
+      defer {
+        try? FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path)
+      }
       // The thread's own identity on file systems: nobody, whom modes apply to as they do not to root.
       _ = setfsuid(65_534)
       defer { _ = setfsuid(geteuid()) }

@@ -218,7 +218,8 @@ extension DrivenNode {
   /// - Throws: `TupleError`, and nothing changed; with `wouldBlock`, receive and send before trying again.
   @discardableResult
   public func publish(
-    _ key: TupleKey, _ value: [UInt8], lifetime: TupleLifetime = .permanent, if condition: TupleCondition? = nil
+    _ key: TupleKey, _ value: [UInt8], lifetime: TupleLifetime = .permanent,
+    if condition: TupleCondition? = nil
   ) throws(TupleError) -> TupleVersion {
     let version = try driver.publish(value, at: key, lifetime: lifetime, if: condition)
     report()

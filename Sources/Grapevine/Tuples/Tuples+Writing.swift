@@ -25,7 +25,8 @@ extension Tuples {
   ///   nothing was written, and when it waits for the disk, the tuple counts.
   @discardableResult
   public nonisolated(nonsending) func publish(
-    _ key: TupleKey, _ value: [UInt8], lifetime: TupleLifetime = .permanent, if condition: TupleCondition? = nil,
+    _ key: TupleKey, _ value: [UInt8], lifetime: TupleLifetime = .permanent,
+    if condition: TupleCondition? = nil,
     acknowledged: TupleAcknowledgement = .stored
   ) async throws -> TupleVersion {
     while true {
@@ -45,7 +46,8 @@ extension Tuples {
   /// Writes text, as UTF-8; see `publish` for bytes.
   @discardableResult
   public nonisolated(nonsending) func publish(
-    _ key: TupleKey, _ text: String, lifetime: TupleLifetime = .permanent, if condition: TupleCondition? = nil,
+    _ key: TupleKey, _ text: String, lifetime: TupleLifetime = .permanent,
+    if condition: TupleCondition? = nil,
     acknowledged: TupleAcknowledgement = .stored
   ) async throws -> TupleVersion {
     try await publish(key, Array(text.utf8), lifetime: lifetime, if: condition, acknowledged: acknowledged)

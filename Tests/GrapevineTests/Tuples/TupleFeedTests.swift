@@ -62,7 +62,8 @@ struct TupleFeedTests {
     #expect(news == [.changed(change(.published, "b", "1")), .changed(change(.published, "a", "2"))])
   }
 
-  @Test("what changes before it is told as present is told as it is then, or not at all, and back as a change")
+  @Test(
+    "what changes before it is told as present is told as it is then, or not at all, and back as a change")
   func present() async {
     let feed = TupleFeed()
     let reader = feed.subscribe(

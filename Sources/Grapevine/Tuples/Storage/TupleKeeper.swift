@@ -65,7 +65,8 @@ final class TupleKeeper {
   ///   - isStored: Whether the version is new, or the memory of the removal.
   ///   - tuple: Makes the tuple, when it is needed.
   func note(
-    _ kind: TupleChangeKind, isStored: Bool, isTombstone: Bool, tuple: () -> Tuple, key: UnsafeRawBufferPointer
+    _ kind: TupleChangeKind, isStored: Bool, isTombstone: Bool, tuple: () -> Tuple,
+    key: UnsafeRawBufferPointer
   ) {
     guard !isEnded else { return }
     if kind == .forgotten || kind == .expired && !isStored {
