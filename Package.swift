@@ -44,7 +44,9 @@ let package = Package(
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .executableTarget(
       name: "GrapevineCommand",
-      dependencies: ["Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator"],
+      dependencies: [
+        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "GrapevineBenchmarks",

@@ -33,6 +33,7 @@ enum Main {
       switch name {
       case "agent": return try AgentCommand.main(rest)
       case "members": return try MembersCommand.main(rest)
+      case "tuples": return TuplesCommand.main(rest)
       case "demo": return try DemoCommand.main(rest)
       case "simulate": return try SimulateCommand.main(rest)
       case "bench": return BenchCommand.main(rest)
@@ -41,7 +42,8 @@ enum Main {
       default:
         throw UsageError(
           command: nil,
-          message: "unknown command \(quoted(name)); allowed are agent, members, demo, simulate and bench")
+          message:
+            "unknown command \(quoted(name)); allowed are agent, members, tuples, demo, simulate and bench")
       }
     } catch {
       Standard.error(error.text)
@@ -57,6 +59,7 @@ enum Main {
     Commands:
       agent      Run one member of a cluster: broadcast the lines of standard input, print deliveries
       members    Ask a running agent who is in its cluster
+      tuples     Read and write the key/value map that the agents of a cluster share
       demo       Start a cluster of agents on this machine, broadcast, and report what arrived when
       simulate   Run a cluster in virtual time on a network that loses, splits and crashes
       bench      Measure Grapevine on this machine
@@ -70,6 +73,7 @@ enum Main {
       1   failure while running, such as a port in use
       2   the demo or simulation ran, but not everything arrived exactly once
       64  the command line cannot be understood
+    Those of 'grapevine tuples' are its own; its --help has them.
 
     Example:
       grapevine demo --nodes 8 --messages 100

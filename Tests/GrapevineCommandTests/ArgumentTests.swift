@@ -66,7 +66,7 @@ struct ArgumentTests {
   @Test("an operand stands anywhere, once, and only where the table has one")
   func operand() throws {
     var table = table
-    table.operand = Operand(name: "FILE", help: "What to read")
+    table.operands = [Operand(name: "FILE", help: "What to read")]
     let arguments = try #require(try table.parse(["--count", "2", "a b.txt", "--loud"]))
     #expect(arguments.operand == "a b.txt" && arguments.integer("--count") == 2 && arguments.has("--loud"))
     #expect(try table.parse([])?.operand == nil)
@@ -80,6 +80,24 @@ struct ArgumentTests {
     }
   }
 
+  @Test(
+    "of several operands the order counts; what must be there is missed; -- ends the options, - is an operand"
+  )
+  func operands() throws {
+    var table = table
+    table.operands = [
+      Operand(name: "KEY", help: "Which", isRequired: true), Operand(name: "VALUE", help: "What"),
+    ]
+    #expect(table.help.contains("[OPTION]... KEY [VALUE]\n"))
+    #expect(try table.parse(["a", "--loud", "b"])?.operands == ["a", "b"])
+    #expect(try table.parse(["a", "-"])?.operands == ["a", "-"])
+    let dashed = try #require(try table.parse(["--loud", "--", "--loud", "--help"]))
+    #expect(dashed.operands == ["--loud", "--help"])
+    #expect(throws: UsageError(command: "try", message: "KEY is missing")) { try table.parse(["--loud"]) }
+    let message = "found \"c\" besides \"a\" and \"b\"; allowed is one KEY and one VALUE"
+    #expect(throws: UsageError(command: "try", message: message)) { try table.parse(["a", "b", "c"]) }
+  }
+
   @Test("help names every option and its default, and asking for it wins")
   func help() throws {
     #expect(try table.parse(["--loud", "--help", "--nope"]) == nil)
@@ -91,7 +109,7 @@ struct ArgumentTests {
     "the real tables have no option twice and take their own defaults",
     arguments: [
       AgentCommand.table, MembersCommand.table, DemoCommand.table, SimulateCommand.table, PapersCommand.table,
-    ])
+    ] + TuplesVerb.allCases.map(\.table))
   func tables(table: CommandLineTable) {
     #expect(Set(table.options.map(\.name)).count == table.options.count)
     for option in table.options where option.defaultText == nil {

@@ -220,7 +220,9 @@ let importsAllowed: [String: Set<String>] = [
   "Grapevine": ["GrapevineCore", "GrapevineTransport"],
   "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
   "GrapevineSimulator": ["GrapevineCore"],
-  "GrapevineCommand": ["Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator"],
+  "GrapevineCommand": [
+    "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
+  ],
   "GrapevineBenchmarks": [
     "CLinux",
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "CAllocations",

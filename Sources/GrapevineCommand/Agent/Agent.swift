@@ -47,6 +47,7 @@ actor Agent {
   /// Creates the node, joins and starts reading and printing.
   func run() async {
     do {
+      options.prepareData()
       let node = try await GossipNode(options.node)
       self.node = node
       reachable.withLock { $0 = node }
@@ -54,6 +55,7 @@ actor Agent {
       let path = control.withLock { $0?.path }
       write { [isJSON = options.isJSON] in Report.listening(node, control: path, isJSON, &$0) }
       printSnapshot(node.snapshotRecovery)
+      printTuples(node.tupleRecovery, count: await node.tuples.count)
       // In this order: whatever `events` tells of members, `memberEvents` tells too.
       let memberEvents = options.printsMembers ? node.members.events : nil
       let events = await node.events()
@@ -93,6 +95,9 @@ actor Agent {
       if let reason = statistics.snapshotFailure {
         Standard.error("grapevine agent: the members were not always kept in the data directory: \(reason)\n")
       }
+      if let reason = statistics.tupleStore?.lastFailure {
+        Standard.error("grapevine agent: the last tuples were not kept in the data directory: \(reason)\n")
+      }
       if options.isJSON { Report.counters(statistics, &output) }
     }
     flush()
@@ -124,11 +129,13 @@ actor Agent {
       }
       let socket = try ControlSocket(path: path)
       control.withLock { $0 = socket }
-      try await ControlServer(socket, requests: ControlRequest.all(of: node)).start()
+      try await ControlServer(
+        socket, requests: ControlRequest.all(of: node, tuples: options.node.core.tuples)
+      ).start()
     } catch {
       removeControl()
       guard options.control == .standard else { throw error }
-      Standard.error("grapevine agent: nobody can ask this agent for its members: \(error)\n")
+      Standard.error("grapevine agent: nobody can ask this agent for its members and tuples: \(error)\n")
     }
   }
 
@@ -184,6 +191,15 @@ extension Agent {
         "grapevine agent: the members of the last run are lost, since their file is damaged (\(reason)); "
           + "it is called \(setAside) now\n")
     }
+  }
+
+  /// Prints which tuples were in the data directory, if there is one; what was lost on standard error in any case.
+  private func printTuples(_ recovery: TupleRecovery, count: Int) {
+    guard options.node.tupleStorage != nil else { return }
+    if options.isJSON { write { Report.tuples(recovery, count: count, &$0) } }
+    guard let text = Report.text(recovery, count: count) else { return }
+    if case .loaded(_, 0) = recovery, options.isJSON { return }
+    Standard.error(text + "\n")
   }
 
   private func print(_ event: MemberEvent) {

@@ -52,15 +52,17 @@ enum AgentCommand {
         defaultText: "the bound one, or what contacts see"),
       Option(
         name: "--data", placeholder: "DIR", value: .text(default: ""),
-        help: "A directory in which to remember the members, to find them again after a restart",
+        help:
+          "A directory in which to remember the members, to find them again after a restart, and to keep the tuples",
         defaultText: "none: nothing is remembered"),
       Option(
         name: "--control", placeholder: "PATH", value: .text(default: ""),
-        help: "The socket at which to answer `grapevine members`, or none",
+        help: "The socket at which to answer `grapevine members` and `grapevine tuples`, or none",
         defaultText: "PORT.sock in a directory of the user's"),
       Option(
         name: "--probe-interval", placeholder: "S", value: .real(0.1...60, default: 1),
         help: "Seconds between two probes of members, one each; the longer, the later a failure is seen"),
+    ] + tupleOptions + [
       Option(
         name: "--level", placeholder: "LEVEL",
         value: .choice(["reliable", "best-effort"], default: "reliable"),
@@ -95,8 +97,8 @@ enum AgentCommand {
     notes: """
       Text: deliveries go to standard output, events (neighbours, gaps, lifecycle) to standard error; control
       characters of a message are shown as \\xNN. JSON: everything goes to standard output as {"event": ...}:
-      listening, snapshot (what was in the directory of --data), lifecycle, broadcast (a line was taken), delivery, neighbourUp, neighbourDown, member (its "change" is
-      joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, rejected (a line too long to
+      listening, snapshot and tuples (the members and tuples that were in the directory of --data), lifecycle,
+      broadcast (a line was taken), delivery, neighbourUp, neighbourDown, member (its "change" is joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, rejected (a line too long to
       send), joinFailed, versionMismatch and, at the end, counters. "at" is in nanoseconds of
       CLOCK_MONOTONIC, which all processes of a machine share. A payload that is not UTF-8 has its bytes in
       hexadecimal as "bytes" besides.
@@ -125,6 +127,26 @@ enum AgentCommand {
       grapevine agent --bind 127.0.0.1:0 --join 127.0.0.1:7946
       grapevine agent --bind 0.0.0.0:7946 --name web-1 --tag role=web --data /var/lib/grapevine
       """)
+
+  private static let tupleOptions = [
+    Option(
+      name: "--tuple-limit", placeholder: "N", value: .integer(16...1 << 24, default: TupleRules().capacity),
+      help: "Tuples held at most, removed ones that are remembered among them; what is more is refused"),
+    Option(
+      name: "--tuple-bytes", placeholder: "BYTES",
+      value: .integer(64 << 10...4 << 30, default: TupleRules().bytes),
+      help: "Bytes of keys and values held at most"),
+    Option(
+      name: "--value-limit", placeholder: "BYTES",
+      value: .integer(1...1 << 24 - 1, default: TupleRules().valueLimit),
+      help: "The longest value of a tuple; all agents of a cluster choose the same"),
+    Option(
+      name: "--clock-skew", placeholder: "S", value: .real(0...86_400, default: 60),
+      help: "Seconds by which other machines' clocks may be ahead; tuples that are dated later wait"),
+    Option(
+      name: "--tuple-horizon", placeholder: "S", value: .real(1...10_000_000, default: 86_400),
+      help: "Seconds for which removed tuples are remembered for agents that are away"),
+  ]
 
   static func main(_ list: [String]) throws(UsageError) -> Int32 {
     guard let arguments = try table.parse(list) else { return Standard.output(table.help) }

@@ -2,7 +2,16 @@
 
 import Grapevine
 import GrapevineCore
+import GrapevineStore
 import GrapevineTransport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#elseif canImport(Darwin)
+  import Darwin
+#endif
 
 /// What an agent was asked to be.
 struct AgentOptions: Sendable {
@@ -45,6 +54,7 @@ struct AgentOptions: Sendable {
     }
     core.fanout = arguments.integer("--fanout")
     core.membership = try Self.membership(arguments)
+    core.tuples = try Self.tuples(arguments)
     node = .init(bind: arguments.text("--bind"), core: core)
     node.injectedLoss = arguments.real("--loss")
     contacts = arguments.list("--join")
@@ -62,6 +72,7 @@ struct AgentOptions: Sendable {
         throw AgentCommand.table.failure("--data is empty; it must be a directory")
       }
       node.dataDirectory = arguments.text("--data")
+      node.tupleStorage = SQLiteTupleStorage(path: arguments.text("--data") + "/tuples.sqlite")
     }
     try Self.check("--bind", node.bind)
     if arguments.has("--advertise") {
@@ -109,5 +120,30 @@ struct AgentOptions: Sendable {
     rules.probeInterval = interval
     rules.probeTimeout = min(rules.probeTimeout, interval / 2)
     return rules
+  }
+
+  /// The limits of tuples.
+  private static func tuples(_ arguments: Arguments) throws(UsageError) -> TupleRules {
+    var rules = TupleRules()
+    rules.capacity = arguments.integer("--tuple-limit")
+    rules.bytes = arguments.integer("--tuple-bytes")
+    rules.valueLimit = arguments.integer("--value-limit")
+    rules.clockSkew = .seconds(arguments.real("--clock-skew"))
+    rules.horizon = .seconds(arguments.real("--tuple-horizon"))
+    var core = Configuration()
+    core.tuples = rules
+    do throws(ConfigurationError) {
+      try core.validate()
+    } catch {
+      throw AgentCommand.table.failure("the limits of tuples: \(error)")
+    }
+    return rules
+  }
+
+  /// Makes the directory of `--data` for its owner only, since the store of tuples is opened before the members'.
+  ///
+  /// Whatever is wrong with it is said by who uses it.
+  func prepareData() {
+    if let directory = node.dataDirectory { _ = mkdir(directory, 0o700) }
   }
 }

@@ -38,6 +38,41 @@ enum Report {
     }
   }
 
+  /// What was in the store of tuples: how many there are now, and of how many records, which are also those of
+  /// removed tuples.
+  static func tuples(_ recovery: TupleRecovery, count: Int, _ output: inout JSONWriter) {
+    output.object { object in
+      object.field("event", "tuples")
+      switch recovery {
+      case .none: object.field("outcome", "none")
+      case .loaded(let records, let refused):
+        object.field("outcome", "loaded")
+        object.field("tuples", count)
+        object.field("records", records)
+        object.field("refused", refused)
+      case .damaged(let reason, let setAside):
+        object.field("outcome", "damaged")
+        object.field("reason", reason)
+        object.field("setAside", setAside)
+      }
+      object.field("at", now)
+    }
+  }
+
+  /// What became of the tuples of the last run, for people; nil when there were none.
+  static func text(_ recovery: TupleRecovery, count: Int) -> String? {
+    switch recovery {
+    case .none: nil
+    case .loaded(_, let refused):
+      "\(count) tuples of the last run are remembered"
+        + (refused > 0
+          ? "; \(refused) were set aside: their time is over, or they are beyond this agent's limits" : "")
+    case .damaged(let reason, let setAside):
+      "grapevine agent: the tuples of the last run are lost here, since their file is damaged (\(reason)); "
+        + "it is called \(setAside) now, and the other members have the tuples"
+    }
+  }
+
   static func delivery(_ message: Message, _ isJSON: Bool, _ output: inout JSONWriter) {
     guard isJSON else {
       return output.line("\(message.sender.description.prefix(8))  \(printable(message.payload.text))")
@@ -149,6 +184,9 @@ enum Report {
       object.field("eventsLost", statistics.eventsLost)
       object.field("snapshotsWritten", statistics.snapshotsWritten)
       object.field("snapshotFailures", statistics.snapshotFailures)
+      if let store = statistics.tupleStore {
+        object.field("tupleStore") { TupleReport.fields(of: store, &$0) }
+      }
       object.field("transport") { fields(of: statistics.transport, &$0) }
       object.field("at", now)
     }

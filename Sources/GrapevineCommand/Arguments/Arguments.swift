@@ -7,8 +7,11 @@
 struct Arguments {
   private let options: [Option]
   private var values: [String: [String]] = [:]
-  /// What was given without an option's name.
-  var operand: String?
+  /// What was given without an option's name, in order.
+  var operands: [String] = []
+
+  /// The first of `operands`.
+  var operand: String? { operands.first }
 
   init(options: [Option]) { self.options = options }
 

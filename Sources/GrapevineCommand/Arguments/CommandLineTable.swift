@@ -6,8 +6,8 @@ struct CommandLineTable: Sendable {
   /// What it does, in a line or a few.
   var summary: String
   var options: [Option]
-  /// What may stand without an option's name, once.
-  var operand: Operand?
+  /// What may stand without an option's name, each once, in this order.
+  var operands: [Operand] = []
   /// Paragraphs behind the options.
   var notes = ""
   /// One line for each exit code.
@@ -17,14 +17,14 @@ struct CommandLineTable: Sendable {
   /// The help of the command.
   var help: String {
     let rows =
-      (operand.map { [($0.name, $0.help)] } ?? [])
+      operands.map { ($0.name, $0.help) }
       + options.map { option in
         let left = option.placeholder.isEmpty ? option.name : "\(option.name) \(option.placeholder)"
         return (left, option.help + (option.shownDefault.map { " (default: \($0))" } ?? ""))
       } + [("--help", "Print this help")]
     let width = (rows.map(\.0.count).max() ?? 0) + 2
     var text = "\(summary)\n\nUsage: grapevine \(name) [OPTION]..."
-    if let operand { text += " [\(operand.name)]" }
+    for operand in operands { text += operand.isRequired ? " \(operand.name)" : " [\(operand.name)]" }
     text += "\n\nOptions:\n"
     for (left, right) in rows {
       let lines = wrapped(right, width: 100 - width)
@@ -46,15 +46,21 @@ struct CommandLineTable: Sendable {
   func parse(_ arguments: [String]) throws(UsageError) -> Arguments? {
     var parsed = Arguments(options: options)
     var rest = arguments[...]
+    var hasOptions = true
     while let argument = rest.popFirst() {
+      if !hasOptions || (argument == "-" && !operands.isEmpty) {
+        try add(argument, to: &parsed)
+        continue
+      }
+      if argument == "--", !operands.isEmpty {
+        hasOptions = false
+        continue
+      }
       if argument == "--help" || argument == "-h" { return nil }
       let (written, attached) = split(argument)
       guard let option = options.first(where: { $0.name == written }) else {
-        guard let operand, !argument.hasPrefix("-") else { throw unknown(argument) }
-        if let first = parsed.operand {
-          throw failure("found \(quoted(argument)) besides \(quoted(first)); allowed is one \(operand.name)")
-        }
-        parsed.operand = argument
+        guard !operands.isEmpty, !argument.hasPrefix("-") else { throw unknown(argument) }
+        try add(argument, to: &parsed)
         continue
       }
       if case .flag = option.value {
@@ -72,7 +78,19 @@ struct CommandLineTable: Sendable {
       }
       parsed.add(value, to: option.name)
     }
+    if parsed.operands.count < operands.count, operands[parsed.operands.count].isRequired {
+      throw failure("\(operands[parsed.operands.count].name) is missing")
+    }
     return parsed
+  }
+
+  private func add(_ operand: String, to parsed: inout Arguments) throws(UsageError) {
+    guard parsed.operands.count < operands.count else {
+      throw failure(
+        "found \(quoted(operand)) besides \(parsed.operands.map { quoted($0) }.joined(separator: " and ")); "
+          + "allowed is one \(operands.map(\.name).joined(separator: " and one "))")
+    }
+    parsed.operands.append(operand)
   }
 
   /// An error of this command.

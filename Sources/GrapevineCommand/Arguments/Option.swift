@@ -65,6 +65,8 @@ struct Operand: Sendable {
   var name: String
   /// What it does.
   var help: String
+  /// Whether it must be there; then so must those before it.
+  var isRequired = false
 }
 
 /// A command line that cannot be understood; nothing has happened yet.

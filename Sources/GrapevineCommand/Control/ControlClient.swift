@@ -5,8 +5,10 @@ import GrapevineCore
 /// What is known of a client, and its bytes on the way.
 struct ControlClient {
   let descriptor: Int32
-  /// The request as far as it has come.
+  /// The line, and after it the value, as far as it has come.
   var incoming: [UInt8] = []
+  /// A request whose value is still to come, its words, and how long the value is.
+  var announced: (request: ControlRequest, words: [[UInt8]], length: Int)?
   /// What it has not taken yet.
   var outgoing: [UInt8] = []
   /// How much of `outgoing` it has taken.
@@ -25,6 +27,8 @@ struct ControlClient {
   var nextPage = 0
   /// What comes behind the list.
   var later: [UInt8] = []
+  /// Whoever waits for room, to be told whether the client is still there.
+  var waiter: UnsafeContinuation<Bool, Never>?
 
   init(descriptor: Int32, deadline: Instant) {
     self.descriptor = descriptor
@@ -37,8 +41,15 @@ struct ControlClient {
   /// Whether nothing is left to send.
   var isIdle: Bool { backlog == 0 && pages == nil }
 
-  /// Whether its line is still to come.
+  /// Whether some of its request is still to come.
   var isAsking: Bool { answer == nil && !isAnswered }
+
+  /// What of its request has not come, if that is a value.
+  var missing: String? {
+    announced.map {
+      "the value was announced with \($0.length) bytes, and \(incoming.count) came: nothing was done"
+    }
+  }
 
   /// Adds bytes behind everything else.
   mutating func append(_ bytes: [UInt8]) {

@@ -17,14 +17,28 @@ final class ControlConnection {
   private let descriptor: Int32
   private var incoming: [UInt8] = []
   private var start = 0
+  /// How much of `incoming` is known to have no end of a line.
+  private var searched = 0
+  private let lineLimit: Int
 
-  /// The longest line of an answer. Chosen here: far beyond a member with the most and longest tags.
-  private static let lineLimit = 64 << 10
+  /// What is read at once.
+  private static let readBytes = 64 << 10
+  /// The longest line about members. Chosen here: far beyond a member with the most and longest tags.
+  static let lineLimit = 64 << 10
+  /// Milliseconds for an agent to take some of a request. Chosen here: far beyond what an agent needs that runs.
+  private static let patience: Int32 = 10_000
 
   /// Connects to the agent and asks.
-  init(path: String, request: String) throws(ControlFailure) {
+  ///
+  /// - Parameters:
+  ///   - value: The bytes that follow the line, if it announces any.
+  ///   - lineLimit: The longest line of an answer.
+  init(
+    path: String, request: String, value: [UInt8] = [], lineLimit: Int = ControlConnection.lineLimit
+  ) throws(ControlFailure) {
     try UnixSocket.check(path: path)
     self.path = path
+    self.lineLimit = lineLimit
     descriptor = UnixSocket.make()
     guard descriptor >= 0 else { throw ControlFailure("no socket can be made", error: -descriptor) }
     let error = UnixSocket.connect(descriptor, to: path)
@@ -34,12 +48,34 @@ final class ControlConnection {
     case ENOENT: throw ControlFailure("there is no control socket \(path)")
     default: throw ControlFailure("the agent at \(path) cannot be asked", error: -error)
     }
-    // An agent that refuses at once does not read this; what it says is read all the same.
-    _ = Standard.write(Array("\(request)\n".utf8), to: descriptor)
+    UnixSocket.makeNonBlocking(descriptor)
+    try send(Array("\(request)\n".utf8) + value)
   }
 
   deinit {
     if descriptor >= 0 { close(descriptor) }
+  }
+
+  /// Writes a request.
+  ///
+  /// An agent that refuses before it has read all of it takes no more; what it says is read all the same.
+  private func send(_ bytes: [UInt8]) throws(ControlFailure) {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+      if count > 0 {
+        rest = rest.dropFirst(count)
+      } else if errno == EAGAIN {
+        var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        guard poll(&wait, 1, Self.patience) != 0 else { throw silence() }
+      } else if errno != EINTR {
+        return
+      }
+    }
+  }
+
+  private func silence() -> ControlFailure {
+    ControlFailure("the agent at \(path) does not answer: it may be stopped or overloaded")
   }
 
   /// The next line of the answer, without its end; nil when the agent has ended the connection.
@@ -48,13 +84,13 @@ final class ControlConnection {
   /// - Throws: `ControlFailure` when nothing comes for so long, or what comes is no answer.
   func next(within milliseconds: Int32?) throws(ControlFailure) -> [UInt8]? {
     while true {
-      if let stop = incoming[start...].firstIndex(of: UInt8(ascii: "\n")) {
-        defer { start = stop + 1 }
+      if let stop = incoming[searched...].firstIndex(of: UInt8(ascii: "\n")) {
+        defer { (start, searched) = (stop + 1, stop + 1) }
         return Array(incoming[start..<stop])
       }
       incoming.removeFirst(start)
-      start = 0
-      guard incoming.count <= Self.lineLimit else {
+      (start, searched) = (0, incoming.count)
+      guard incoming.count <= lineLimit else {
         throw ControlFailure("what answers at \(path) is no agent: it sent a line without end")
       }
       guard try read(milliseconds) else { return nil }
@@ -65,22 +101,20 @@ final class ControlConnection {
     var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     let ready = poll(&wait, 1, milliseconds ?? -1)
     if ready < 0, errno == EINTR { return true }
-    guard ready > 0 else {
-      throw ControlFailure("the agent at \(path) does not answer: it may be stopped or overloaded")
-    }
+    guard ready > 0 else { throw silence() }
     let kept = incoming.count
-    incoming += [UInt8](repeating: 0, count: Self.lineLimit)
+    incoming += [UInt8](repeating: 0, count: Self.readBytes)
     let count = incoming.withUnsafeMutableBytes { bytes in
       #if canImport(Glibc)
-        return Glibc.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.lineLimit)
+        return Glibc.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.readBytes)
       #elseif canImport(Musl)
-        return Musl.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.lineLimit)
+        return Musl.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.readBytes)
       #else
-        return Darwin.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.lineLimit)
+        return Darwin.read(descriptor, bytes.baseAddress?.advanced(by: kept), Self.readBytes)
       #endif
     }
-    incoming.removeLast(Self.lineLimit - max(0, count))
-    return count > 0 || (count < 0 && errno == EINTR)
+    incoming.removeLast(Self.readBytes - max(0, count))
+    return count > 0 || (count < 0 && (errno == EINTR || errno == EAGAIN))
   }
 }
 

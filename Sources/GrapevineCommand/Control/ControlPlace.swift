@@ -11,8 +11,13 @@
 /// What is wrong with a control socket, said so that the reader knows what to do.
 struct ControlFailure: Error, Equatable, CustomStringConvertible {
   let description: String
+  /// What a client's program can tell it by; nil when there is only one thing to do.
+  let reason: String?
 
-  init(_ description: String) { self.description = description }
+  init(_ description: String, reason: String? = nil) {
+    self.description = description
+    self.reason = reason
+  }
 
   /// A system call that failed.
   init(_ what: String, error: Int32) {

@@ -26,7 +26,7 @@ actor ControlServer {
 
   private let socket: ControlSocket
   private let requests: [ControlRequest]
-  /// Time to send a request, and to take some of what waits.
+  /// Time to send a request with its value, and to take some of what waits.
   private let patience: Nanoseconds
   private let loop: EventLoop
   private var clients: [Int: ControlClient] = [:]
@@ -128,7 +128,7 @@ extension ControlServer {
     }
     let time = now
     for (id, client) in clients where client.deadline <= time {
-      if client.isAsking { refuse(id, "no request came") }
+      if client.isAsking { refuse(id, client.missing ?? "no request came") }
       drop(id)
     }
     return nextWait(time)
@@ -196,6 +196,7 @@ extension ControlServer {
   private func drop(_ id: Int) {
     guard let client = clients.removeValue(forKey: id) else { return }
     client.answer?.cancel()
+    client.waiter?.resume(returning: false)
     // A connection that ends with bytes unread looks broken at the other end, which should read its answer.
     _ = scratch.withUnsafeMutableBytes { read(client.descriptor, $0.baseAddress, $0.count) }
     close(client.descriptor)
@@ -204,9 +205,12 @@ extension ControlServer {
   }
 
   /// Says why there is no answer, as far as the client takes it now.
-  private func refuse(_ id: Int, _ reason: String) {
+  private func refuse(_ id: Int, _ error: String, reason: String? = nil) {
     var writer = JSONWriter()
-    writer.object { $0.field("error", reason) }
+    writer.object { object in
+      object.field("error", error)
+      if let reason { object.field("reason", reason) }
+    }
     clients[id]?.outgoing += writer.bytes
     writeOutgoing(id)
   }
@@ -215,39 +219,71 @@ extension ControlServer {
     guard let descriptor = clients[id]?.descriptor else { return }
     let count = scratch.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
     guard count > 0 else {
-      if count == 0 || (errno != EAGAIN && errno != EINTR) { drop(id) }
-      return
-    }
-    guard var line = clients[id]?.incoming else { return }
-    let part = scratch[..<count]
-    let stop = part.firstIndex(of: UInt8(ascii: "\n"))
-    line += part[..<(stop ?? count)]
-    guard line.count <= ControlRequest.lineLimit else {
-      refuse(id, "a request has at most \(ControlRequest.lineLimit) bytes")
+      guard count == 0 || (errno != EAGAIN && errno != EINTR) else { return }
+      if let missing = clients[id]?.missing { refuse(id, missing) }
       return drop(id)
     }
-    clients[id]?.incoming = line
-    if stop != nil { begin(id, line) }
+    var part = scratch[..<count]
+    if clients[id]?.announced == nil {
+      let stop = part.firstIndex(of: UInt8(ascii: "\n"))
+      clients[id]?.incoming += part[..<(stop ?? count)]
+      guard let line = clients[id]?.incoming, line.count <= ControlRequest.lineLimit else {
+        refuse(id, "a request has at most \(ControlRequest.lineLimit) bytes")
+        return drop(id)
+      }
+      guard let stop else { return }
+      clients[id]?.incoming = []
+      take(id, line)
+      part = part[(stop + 1)...]
+    }
+    takeValue(id, part)
   }
 
-  /// Finds the request and has it answered.
-  private func begin(_ id: Int, _ line: [UInt8]) {
-    guard let words = ControlRequest.words(of: line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...])
+  /// Finds the request, and has it answered unless a value is to come.
+  private func take(_ id: Int, _ line: [UInt8]) {
+    guard var words = ControlRequest.words(of: line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...])
     else {
-      refuse(id, "a request is UTF-8 without control characters, and % stands before two hexadecimal digits")
+      refuse(id, ControlRequest.malformed)
       return drop(id)
     }
-    guard let request = requests.first(where: { $0.name == words.first }) else {
+    let name = words.isEmpty ? [] : words.removeFirst()
+    guard let request = requests.first(where: { $0.name.utf8.elementsEqual(name) }) else {
       let known = requests.map(\.usage).joined(separator: ", ")
-      refuse(id, "unknown request \(quoted(words.first ?? "")); allowed are \(known)")
+      refuse(id, "unknown request \(quoted(String(decoding: name, as: UTF8.self))); allowed are \(known)")
       return drop(id)
     }
-    clients[id]?.deadline = .never
+    guard let valueLength = request.valueLength else { return begin(id, request, ControlCall(words: words)) }
+    do {
+      clients[id]?.announced = (request, words, try valueLength(words))
+    } catch {
+      refuse(id, "\(error)", reason: (error as? ControlFailure)?.reason)
+      drop(id)
+    }
+  }
+
+  /// Takes a part of a value, and has the request answered when it is whole.
+  ///
+  /// The time for it runs since the client connected: what comes from a program on this machine comes at once.
+  private func takeValue(_ id: Int, _ part: ArraySlice<UInt8>) {
+    guard let (request, words, length) = clients[id]?.announced else { return }
+    clients[id]?.incoming += part
+    guard let client = clients[id], client.incoming.count >= length else { return }
+    guard client.incoming.count == length else {
+      refuse(id, "the value was announced with \(length) bytes, and more came: nothing was done")
+      return drop(id)
+    }
+    clients[id]?.announced = nil
     clients[id]?.incoming = []
+    begin(id, request, ControlCall(words: words, value: client.incoming))
+  }
+
+  /// Has a request answered.
+  private func begin(_ id: Int, _ request: ControlRequest, _ call: ControlCall) {
+    clients[id]?.deadline = .never
     let answer = ControlAnswer(server: self, client: id)
     clients[id]?.answer = Task(executorPreference: loop) {
       do {
-        try await request.answer(Array(words.dropFirst()), answer)
+        try await request.answer(call, answer)
       } catch is CancellationError {
         return await self.drop(id)
       } catch {
@@ -266,16 +302,24 @@ extension ControlServer {
     try kick(id)
   }
 
-  /// Queues bytes for a client, or drops it when too many wait already.
-  func post(_ bytes: [UInt8], to id: Int) throws {
+  /// Queues bytes for a client, or drops it when more than the limit would wait then.
+  func post(_ bytes: [UInt8], to id: Int, limit: Int? = outputLimit) throws {
     guard let client = clients[id] else { throw CancellationError() }
     let waiting = client.pages == nil ? client.backlog : client.later.count
-    if waiting + bytes.count > Self.outputLimit {
+    if let limit, waiting + bytes.count > limit {
       drop(id)
       throw CancellationError()
     }
     clients[id]?.append(bytes)
     try kick(id)
+  }
+
+  /// Waits until little is left for the client to take. Only its answer may wait, so at most one does.
+  func room(for id: Int) async throws {
+    guard let client = clients[id] else { throw CancellationError() }
+    guard client.pages != nil || client.backlog >= Self.outputMark else { return }
+    let isThere = await withUnsafeContinuation { clients[id]?.waiter = $0 }
+    guard isThere else { throw CancellationError() }
   }
 
   /// Writes unless the client is known to take nothing now.
@@ -301,6 +345,10 @@ extension ControlServer {
     if count > 0 { clients[id]?.take(count) }
     clients[id]?.fill(upTo: Self.outputMark)
     guard let rest = clients[id] else { return }
+    if rest.pages == nil, rest.backlog < Self.outputMark {
+      clients[id]?.waiter?.resume(returning: true)
+      clients[id]?.waiter = nil
+    }
     if rest.isIdle {
       clients[id]?.isBlocked = false
       clients[id]?.deadline = .never

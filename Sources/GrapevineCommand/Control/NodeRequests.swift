@@ -6,8 +6,8 @@ import GrapevineTransport
 
 extension ControlRequest {
   /// All requests, in the order in which errors list them. Docs/operations.md describes them.
-  static func all(of node: GossipNode) -> [ControlRequest] {
-    [members(node), watch(node), tags(node), health(node)]
+  static func all(of node: GossipNode, tuples rules: TupleRules?) -> [ControlRequest] {
+    [members(node), watch(node), tags(node), health(node)] + tuples(of: node, rules: rules)
   }
 
   private static func members(_ node: GossipNode) -> ControlRequest {
@@ -58,7 +58,7 @@ extension ControlRequest {
   }
 
   /// Refuses words that the request has no use for.
-  private static func check(_ words: [String], of name: String) throws(ControlFailure) {
+  static func check(_ words: [String], of name: String) throws(ControlFailure) {
     guard let first = words.first else { return }
     throw ControlFailure("found \(quoted(first)) behind \(name), which stands alone")
   }

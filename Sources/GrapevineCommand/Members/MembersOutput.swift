@@ -3,14 +3,6 @@
 import GrapevineCore
 import GrapevineTransport
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#elseif canImport(Darwin)
-  import Darwin
-#endif
-
 /// Prints the lines of an answer.
 final class MembersOutput {
   private let filter: MemberFilter
@@ -51,7 +43,7 @@ final class MembersOutput {
     case .change(let change, let member):
       guard filter.accepts(member) else { return true }
       guard !isJSON else { return write(line) }
-      return write(Self.clock() + "  " + Self.text(change, member) + "\n")
+      return write(WallClock.text() + "  " + Self.text(change, member) + "\n")
     case nil:
       // A later agent may say more.
       return isJSON ? write(line) : true
@@ -84,13 +76,5 @@ final class MembersOutput {
     MemberReport.text(
       change: change, name: member.name, address: member.address, incarnation: member.incarnation,
       tags: member.tags)
-  }
-
-  /// The time of day, here.
-  private static func clock() -> String {
-    var (seconds, parts) = (time(nil), tm())
-    localtime_r(&seconds, &parts)
-    return [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0 < 10 ? "0\($0)" : "\($0)" }
-      .joined(separator: ":")
   }
 }

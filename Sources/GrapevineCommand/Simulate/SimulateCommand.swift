@@ -58,8 +58,9 @@ enum SimulateCommand {
         name: PapersCommand.flag, value: .flag,
         help: "Reproduce the papers' tables instead; 'grapevine simulate --papers --help' explains it"),
     ],
-    operand: Operand(
-      name: "SCENARIO", help: "A file that says what happens and what is expected; see below"),
+    operands: [
+      Operand(name: "SCENARIO", help: "A file that says what happens and what is expected; see below")
+    ],
     notes: """
       The same seed gives the same run on every machine, to the byte: its trace, a hash over everything that
       happened, is printed for a single run. A seed that fails is printed with the command that repeats it.

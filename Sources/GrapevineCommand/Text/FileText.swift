@@ -19,11 +19,22 @@ func readFile(_ path: String, limit: Int) throws(FileFailure) -> [UInt8] {
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { throw FileFailure(reason: reason(errno)) }
   defer { close(descriptor) }
+  return try readAll(descriptor, limit: limit)
+}
+
+/// Reads a descriptor to its end: at most `limit` bytes; of more, the first `limit` bytes and one.
+func readAll(_ descriptor: Int32, limit: Int) throws(FileFailure) -> [UInt8] {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 16 << 10)
   while bytes.count <= limit {
     let count = buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
     if count < 0, errno == EINTR { continue }
+    if count < 0, errno == EAGAIN {
+      // Somebody who shares the descriptor made it non-blocking.
+      var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+      poll(&wait, 1, -1)
+      continue
+    }
     guard count >= 0 else { throw FileFailure(reason: reason(errno)) }
     guard count > 0 else { return bytes }
     bytes += buffer[..<min(count, limit + 1 - bytes.count)]

@@ -90,8 +90,8 @@ struct JSONWriter {
       key("bytes")
       bytes.append(UInt8(ascii: "\""))
       for byte in payload {
-        bytes.append(Self.digit(byte >> 4))
-        bytes.append(Self.digit(byte & 15))
+        bytes.append(Hexadecimal.digit(byte >> 4))
+        bytes.append(Hexadecimal.digit(byte & 15))
       }
       bytes.append(UInt8(ascii: "\""))
     }
@@ -142,11 +142,7 @@ struct JSONWriter {
 
   private mutating func escape(_ byte: UInt8) {
     bytes += "\\u00".utf8
-    bytes.append(Self.digit(byte >> 4))
-    bytes.append(Self.digit(byte & 15))
-  }
-
-  private static func digit(_ value: UInt8) -> UInt8 {
-    value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") - 10 + value
+    bytes.append(Hexadecimal.digit(byte >> 4))
+    bytes.append(Hexadecimal.digit(byte & 15))
   }
 }

@@ -62,7 +62,9 @@ struct ControlServerTests {
     #expect(try served.ask("echo a  b%20c %25\n") == "{\"words\":\"a|b c|%\"}\n")
     #expect(try served.ask("echo\r\n") == "{\"words\":\"\"}\n")
     #expect(
-      ControlRequest.words(of: Array(ControlRequest.escaped("a b%\u{7f}\n=ü").utf8)) == ["a b%\u{7f}\n=ü"])
+      ControlRequest.words(of: Array(ControlRequest.escaped("a b%\u{7f}\n=ü").utf8)) == [
+        Array("a b%\u{7f}\n=ü".utf8)
+      ])
     await served.end()
   }
 
@@ -199,6 +201,9 @@ final class TestClient {
   func write(_ bytes: [UInt8]) {
     _ = Standard.write(bytes, to: descriptor)
   }
+
+  /// Says that nothing more will be written, and goes on reading.
+  func endWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
   /// Everything until the connection ends.
   func readToEnd() -> String {
