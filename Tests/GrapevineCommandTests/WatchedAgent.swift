@@ -14,14 +14,22 @@ final class WatchedAgent: @unchecked Sendable {
   private var hasEnded = false
 
   /// Starts an agent that probes five times a second.
-  init(
+  convenience init(
     _ more: [String] = [], bind: String = "127.0.0.1:0", join: String? = nil, control: String = "none"
   ) throws {
     var line = ["agent", "--json", "--bind", bind, "--probe-interval", "0.2", "--control", control]
     if let join { line += ["--join", join] }
-    running = try EndToEndTests.Running(line + more)
-    // A thread and not a task: reading blocks.
-    Thread { self.read() }.start()
+    try self.init(running: line + more)
+  }
+
+  /// Starts the program with a command line of its own, which must print JSON.
+  init(running line: [String]) throws {
+    running = try EndToEndTests.Running(line)
+    // A thread and not a task: reading blocks. While it does, it keeps nothing alive but the pipe.
+    let output = running.output.fileHandleForReading
+    Thread { [weak self] in
+      while self?.take(output.availableData) == true {}
+    }.start()
   }
 
   deinit {
@@ -29,20 +37,18 @@ final class WatchedAgent: @unchecked Sendable {
     signal(SIGKILL)
   }
 
-  private func read() {
-    while true {
-      let data = running.output.fileHandleForReading.availableData
-      changed.withLock {
-        unfinished += data
-        while let stop = unfinished.firstIndex(of: 0x0a) {
-          if let event = try? JSONReader.read(unfinished[..<stop]) { events.append(event) }
-          unfinished.removeSubrange(...stop)
-        }
-        hasEnded = data.isEmpty
-        changed.broadcast()
+  /// Takes what it has printed; false when that was the end.
+  private func take(_ data: Data) -> Bool {
+    changed.withLock {
+      unfinished += data
+      while let stop = unfinished.firstIndex(of: 0x0a) {
+        if let event = try? JSONReader.read(unfinished[..<stop]) { events.append(event) }
+        unfinished.removeSubrange(...stop)
       }
-      if data.isEmpty { return }
+      hasEnded = data.isEmpty
+      changed.broadcast()
     }
+    return !data.isEmpty
   }
 
   /// What it has printed so far.
