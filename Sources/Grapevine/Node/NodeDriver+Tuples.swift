@@ -81,7 +81,7 @@ extension NodeDriver {
       }
       tupleKeeper?.note(
         record.kind, isStored: record.isStored, isTombstone: record.isTombstone, tuple: make, key: key)
-      if record.kind != .forgotten { tell(key) { TupleChange(kind: record.kind, tuple: make()) } }
+      if record.isTold { tell(key) { TupleChange(kind: record.kind, tuple: make()) } }
     }
     effects.removeChanges()
   }
