@@ -24,8 +24,10 @@ struct TupleArena: ~Copyable {
   }
 
   /// The bytes that an arena takes when it is full: the living, as many dead, and the next block, of which two fit
-  /// into `bytes`.
-  static func bytes(_ bytes: Int) -> Int { 2 * bytes + bytes / 2 + 2 * leastGarbage * unit }
+  /// into `bytes`. An arena that may hold nothing takes next to nothing.
+  static func bytes(_ bytes: Int) -> Int {
+    bytes == 0 ? 2 * unit : 2 * bytes + bytes / 2 + 2 * leastGarbage * unit
+  }
 
   /// The units that a block takes.
   static func units(key: Int, value: Int, isTimed: Bool) -> Int {

@@ -216,7 +216,9 @@ extension TupleMap {
     guard session.outstanding == 0 else { return }
     let missing = (0..<decoder.count).contains { isMissing($0) }
     guard missing, session.arrivals > 0 || session.attempts < 3 else {
-      if !missing { didShare(through: session.startedAt) }
+      if !(0..<decoder.count).contains(where: { !decoder.isTheirs($0) }) {
+        didShare(through: session.startedAt)
+      }
       return finishSession(up: up, now: now, counters: counters)
     }
     session.attempts = session.arrivals > 0 ? 0 : session.attempts + 1

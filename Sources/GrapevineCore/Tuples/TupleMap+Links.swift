@@ -10,9 +10,9 @@ extension TupleMap {
 
   mutating func linkUp(_ slot: Int, peer: UInt64, now: Instant) {
     links[slot] = TupleLink()
+    guard isEnabled else { return }
     links[slot].isSenior = identity < peer
     parts.linkUp(slot)
-    guard isEnabled else { return }
     // Who has nothing has nothing to tell: the other end does, if it has something.
     if table.count > 0 { askSummary(slot, at: now) }
     guard syncAt == .never else { return }
@@ -22,6 +22,7 @@ extension TupleMap {
 
   mutating func linkDown(_ slot: Int, now: Instant, up: SlotMask) {
     links[slot] = TupleLink()
+    guard isEnabled else { return }
     parts.linkDown(slot)
     if session.phase != .idle, session.slot == slot { endSession() }
     if source == slot { source = nil }

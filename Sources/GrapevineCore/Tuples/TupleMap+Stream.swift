@@ -41,6 +41,7 @@ extension TupleMap {
 
   /// Whether tuples are to be sent on a link.
   func hasTuples(_ slot: Int) -> Bool {
+    guard isEnabled else { return false }
     let link = links[slot]
     return link.wantedCount > 0 || link.streamNext != 0 || link.owesStreamEnd || hasExchange(slot)
       || link.symbolsNext < min(link.symbolsEnd, UInt32(truncatingIfNeeded: sketch.size))

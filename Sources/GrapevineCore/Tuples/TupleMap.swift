@@ -49,7 +49,7 @@ struct TupleMap: ~Copyable {
   var source: Int?
   var sourceUntil = Instant()
   var parts: TupleParts
-  /// Bytes of a record that is being broadcast, or whose own bytes are about to move.
+  /// A record that is being broadcast.
   let scratch: FixedTable<UInt8>
   var generator: Generator
 
@@ -64,7 +64,7 @@ struct TupleMap: ~Copyable {
   init(identity: MemberID, configuration: Configuration, seed: UInt64) {
     isEnabled = configuration.tuples != nil
     var rules = configuration.tuples ?? TupleRules()
-    if !isEnabled { (rules.capacity, rules.bytes, rules.valueLimit, rules.symbolLimit) = (16, 4_096, 1, 64) }
+    if !isEnabled { (rules.capacity, rules.bytes, rules.valueLimit, rules.symbolLimit) = (0, 0, 0, 64) }
     self.rules = rules
     self.identity = identity.value
     recordLimit = configuration.payloadLimit - SystemMessage.header
@@ -77,13 +77,15 @@ struct TupleMap: ~Copyable {
     let members = isEnabled ? configuration.membership?.capacity ?? 0 : 0
     writers = TupleWriters(capacity: members, seed: generator.next())
     marks = TupleMarks(capacity: members)
-    sketch = Sketch(key: Self.sketchKey, limit: rules.symbolLimit, pendingLimit: Self.pendingLimit)
+    sketch = Sketch(
+      key: Self.sketchKey, limit: rules.symbolLimit, pendingLimit: isEnabled ? Self.pendingLimit : 0)
     decoder = SketchDecoder(limit: rules.symbolLimit)
     links = FixedTable(count: configuration.linkSlots)
     for slot in 0..<configuration.linkSlots { links[slot] = TupleLink() }
-    wanted = FixedTable(count: configuration.linkSlots * Self.wantedPerLink)
-    parts = TupleParts(valueLimit: rules.valueLimit, links: configuration.linkSlots)
-    scratch = FixedTable(count: 256 + max(rules.valueLimit, configuration.datagramLimit))
+    let slots = isEnabled ? configuration.linkSlots : 0
+    wanted = FixedTable(count: slots * Self.wantedPerLink)
+    parts = TupleParts(valueLimit: rules.valueLimit, links: slots)
+    scratch = FixedTable(count: isEnabled ? Self.keyLimit + configuration.datagramLimit : 0)
   }
 
   /// Bytes of the tables of a full map.
@@ -98,7 +100,7 @@ struct TupleMap: ~Copyable {
       + Sketch.bytes(limit: rules.symbolLimit, pendingLimit: pendingLimit)
       + SketchDecoder.bytes(limit: rules.symbolLimit)
       + TupleParts.bytes(valueLimit: rules.valueLimit, links: configuration.linkSlots)
-      + 256 + max(rules.valueLimit, configuration.datagramLimit)
+      + keyLimit + configuration.datagramLimit
   }
 }
 

@@ -101,6 +101,7 @@ struct ConfigurationTests {
   func memoryBound(change: Change) throws {
     var configuration = Configuration()
     change.apply(&configuration)
+    configuration.tuples = nil
     let member = try Member(
       1, at: World.endpoint(1), configuration: configuration, seed: 1, deliveryMessages: 1)
     let slots = member.node.view.links.count
@@ -128,5 +129,19 @@ struct ConfigurationTests {
     bytes += places * 4 + members * (MemoryLayout<NewsLink>.stride + 3 * 4)
     #expect(configuration.memoryBound >= bytes)
     #expect(configuration.memoryBound <= bytes + bytes / 100, "a bound that is far too large tells nothing")
+  }
+
+  @Test("the memory bound covers the map of tuples")
+  func memoryBoundOfTuples() {
+    var configuration = Configuration()
+    let rules = TupleRules()
+    configuration.tuples = nil
+    let without = configuration.memoryBound
+    configuration.tuples = rules
+    // Entries, two indexes and the timers; the living, as many dead and a block; symbols and what decodes them.
+    let table = rules.capacity * (MemoryLayout<TupleEntry>.stride + 2 * 8 + MemoryLayout<TupleTimer>.stride)
+    let bytes = table + rules.bytes * 5 / 2 + rules.symbolLimit * (16 + 53)
+    #expect(configuration.memoryBound - without >= bytes)
+    #expect(configuration.memoryBound - without <= bytes + (8 << 20))
   }
 }
