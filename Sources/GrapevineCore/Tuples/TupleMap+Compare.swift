@@ -216,7 +216,8 @@ extension TupleMap {
     guard session.outstanding == 0 else { return }
     let missing = (0..<decoder.count).contains { isMissing($0) }
     guard missing, session.arrivals > 0 || session.attempts < 3 else {
-      if !(0..<decoder.count).contains(where: { !decoder.isTheirs($0) }) {
+      // Who yields has the neighbour's map now. Else, all that was here is there when nothing had to be sent.
+      if session.isYielding || !(0..<decoder.count).contains(where: { !decoder.isTheirs($0) }) {
         didShare(through: session.startedAt)
       }
       return finishSession(up: up, now: now, counters: counters)
