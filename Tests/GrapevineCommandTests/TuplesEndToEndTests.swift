@@ -47,8 +47,9 @@ struct TuplesEndToEndTests {
       return watch
     }
 
-    func end() {
-      for agent in agents { agent.signal(SIGTERM) }
+    /// Ends both; a second signal to one that has got one would end it at once, and not gracefully.
+    func end(told: Int? = nil) {
+      for (index, agent) in agents.enumerated() where index != told { agent.signal(SIGTERM) }
       for agent in agents {
         let ended = agent.finish()
         #expect(ended.code == 0, "\(ended)")
@@ -151,7 +152,7 @@ struct TuplesEndToEndTests {
     #expect(Self.told(watch, "departed", "mine") != nil)
     #expect(try pair.tuples(0, "get", "mine").code == 3)
     Self.stop(watch)
-    pair.end()
+    pair.end(told: 1)
   }
 
   /// What was written and confirmed: keys and values.
