@@ -10,6 +10,8 @@ let package = Package(
       name: "Commits", dependencies: [.product(name: "Grapevine", package: "grapevine")]),
     .executableTarget(
       name: "OwnLoop", dependencies: [.product(name: "Grapevine", package: "grapevine")]),
+    .executableTarget(
+      name: "Services", dependencies: [.product(name: "Grapevine", package: "grapevine")]),
   ],
   swiftLanguageModes: [.v6]
 )
