@@ -58,6 +58,8 @@ struct TupleSession {
   var version: UInt32?
   /// The state of our own sketch that they are compared with.
   var ownVersion: UInt32 = 0
+  /// Symbols that are worth asking for at most.
+  var most = 0
   /// Symbols up to here were asked for.
   var asked = 0
   /// The next question is to be sent.

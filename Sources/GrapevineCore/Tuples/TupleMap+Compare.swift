@@ -21,12 +21,15 @@ extension TupleMap {
   private static var growthInterval: Nanoseconds { 1_000_000_000 }
   private static var growthBurst: UInt64 { 16 }
 
-  /// Asks for the first symbols; `difference` is what is known to differ at least.
-  mutating func beginComparison(difference: UInt64, now: Instant) {
+  /// Asks for the first symbols of a map of `theirs` versions.
+  mutating func beginComparison(_ ours: UInt64, _ theirs: UInt64, now: Instant) {
+    // At least that many differ; and all of them would come out of twice as many symbols.
+    let difference = ours > theirs ? ours - theirs : theirs - ours
+    session.most = min(rules.symbolLimit, 2 * Int(clamping: ours + theirs) + 2 * Sketch.limits.lowerBound)
     session.phase = .comparing
     session.version = nil
     session.ownVersion = sketch.version
-    session.asked = max(Self.firstSymbols, min(Int(clamping: difference) / 4 * 5, rules.symbolLimit))
+    session.asked = max(Self.firstSymbols, min(Int(clamping: difference) / 4 * 5, session.most))
     sketch.freeze()
     decoder.begin(key: Self.sketchKey)
     ask(now: now)
@@ -187,12 +190,12 @@ extension TupleMap {
 
   /// Asks for a quarter more than there are; when there may be no more, for the whole map.
   private mutating func askMore(now: Instant, counters: inout Counters) {
-    guard !decoder.isStuck, session.asked < rules.symbolLimit else {
+    guard !decoder.isStuck, session.asked < session.most else {
       counters.tupleSyncsFailed &+= 1
       return giveUpComparing(now: now, counters: &counters)
     }
     let more = min(max(Self.firstSymbols, session.asked / 4), Self.symbolsAtOnce)
-    session.asked = min(session.asked + more, rules.symbolLimit)
+    session.asked = min(session.asked + more, session.most)
     ask(now: now)
   }
 

@@ -288,7 +288,7 @@ extension TupleMap {
     if !isYielding, others > 4 * ours + 64 {
       askStream(now: now)
     } else {
-      beginComparison(difference: ours > others ? ours - others : others - ours, now: now)
+      beginComparison(ours, others, now: now)
     }
   }
 }
