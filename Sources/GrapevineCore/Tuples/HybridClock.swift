@@ -9,6 +9,8 @@ struct HybridClock {
   private(set) var last = TupleClock(bits: 0)
   /// The time of day at the driver's origin, in milliseconds since 1970.
   private var origin: Int64 = 0
+  /// Whether the time of day was set back by more than others put up with.
+  private(set) var wasSetBack = false
 
   init(skew: Duration) {
     self.skew = skew.asNanoseconds / 1_000_000
@@ -17,7 +19,9 @@ struct HybridClock {
   /// Says what time of day it is.
   mutating func set(milliseconds: UInt64, now: Instant) {
     let time = Int64(truncatingIfNeeded: min(milliseconds, TupleClock.lastMillisecond))
+    let before = self.milliseconds(now)
     origin = time - Int64(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+    if before > self.milliseconds(now) &+ skew { wasSetBack = true }
   }
 
   /// The time of day, in milliseconds since 1970.
@@ -52,6 +56,9 @@ struct HybridClock {
   /// Notes a reading that was accepted.
   mutating func observe(_ clock: TupleClock) { last = max(last, clock) }
 
-  /// Begins anew at the time of day, which was set back so far that others would refuse what is dated by `last`.
-  mutating func restart(_ now: Instant) { last = TupleClock(milliseconds: milliseconds(now)) }
+  /// Begins anew at the time of day after it was set back: others would refuse what is dated by `last`.
+  mutating func restart(_ now: Instant) {
+    wasSetBack = false
+    last = TupleClock(milliseconds: milliseconds(now))
+  }
 }

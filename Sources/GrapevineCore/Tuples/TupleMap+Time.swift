@@ -20,10 +20,11 @@ extension TupleMap {
     yieldAll(counters: &counters, into: &changes)
     advanceSession(up: up, now: now, counters: &counters)
     advanceFreeze(now: now)
+    dropTombstones(counters: &counters, into: &changes)
     giveUpAnswers(up, now: now)
     guard now >= syncAt else { return }
     syncAt = now + jittered(rules.syncInterval.asNanoseconds)
-    dropTombstones(counters: &counters, into: &changes)
+    if table.tombstoneCount > 0 { dropNext = 0 }
     if table.count > 0, let slot = generator.slot(of: up) { askSummary(slot, at: now) }
   }
 
@@ -44,7 +45,7 @@ extension TupleMap {
   /// When `advance` must be called.
   func nextDeadline(up: SlotMask) -> Instant {
     guard isEnabled else { return .never }
-    if sketch.isGrowing || writers.isDirty || yieldsAll { return Instant() }
+    if sketch.isGrowing || writers.isDirty || yieldsAll || dropNext != nil { return Instant() }
     var deadline = min(min(syncAt, sessionDeadline), min(partsDeadline, markAt))
     deadline = min(deadline, writers.deadline(rules.ephemeralGrace.asNanoseconds))
     if frozenUntil != .never { deadline = min(deadline, min(frozenUntil, frozenSince + Self.freezeLimit)) }
@@ -136,31 +137,51 @@ extension TupleMap {
         && clock.milliseconds < sharedAt.milliseconds - horizon
   }
 
-  /// Gives up memories of removals that have done their work.
+  /// Goes on giving up memories of removals that have done their work.
   mutating func dropTombstones(counters: inout Counters, into changes: inout ChangeBuffer) {
-    guard table.tombstoneCount > 0 else { return }
-    for place in 0..<table.placesUsed where !table[place].isFree {
+    guard let start = dropNext else { return }
+    let end = min(start + Self.slice, table.placesUsed)
+    for place in start..<max(start, end) where !table[place].isFree {
       guard table.traits(place).contains(.tombstone), isForgotten(TupleClock(bits: table[place].clock)) else {
         continue
       }
-      guard changes.hasRoom(for: table[place].keyLength) else { return }
+      guard changes.hasRoom(for: table[place].keyLength) else {
+        dropNext = place
+        return
+      }
       forget(place, into: &changes)
       counters.tombstonesDropped &+= 1
     }
+    dropNext = end < table.placesUsed ? end : nil
   }
 
-  /// Takes back what was dated by a clock that was far ahead and has been set right: nobody else has taken it.
+  /// Dates anew what this node dated by a clock that was far ahead and has been set right: nobody else has taken it,
+  /// and nobody would.
+  ///
+  /// As early as can be, so that whatever others wrote since counts for more.
   mutating func restartClock(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
-    guard !clock.accepts(clock.last, now) else { return }
-    for place in 0..<table.placesUsed where !table[place].isFree {
+    guard clock.wasSetBack else { return }
+    for place in 0..<table.placesUsed where !table[place].isFree && table[place].writer == identity {
       guard !clock.accepts(TupleClock(bits: table[place].clock), now) else { continue }
-      guard changes.hasRoom(for: table[place].keyLength) else { return }
+      var record = table.record(place)
+      guard changes.hasRoom(for: record.key.count + record.value.count) else { return }
+      if record.traits.contains(.timed) {
+        let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
+        record.expiresAt = clock.milliseconds(now) + lifetime
+      }
+      record.clock = Self.earliest
+      changes.append(
+        .init(record, kind: .renewed, isTold: table.isVisible(place), isStored: true), key: record.key,
+        value: record.value)
+      put(record, record.hash, at: place)
       counters.tuplesRefusedClock &+= 1
-      discard(place, into: &changes)
     }
     clock.restart(now)
     if !clock.accepts(sharedAt, now) { sharedAt = TupleClock(bits: 0) }
   }
+
+  /// What every other write counts for more than.
+  private static var earliest: TupleClock { TupleClock(bits: 1) }
 
   /// Forgets a tuple that should never have been here.
   mutating func discard(_ place: Int, into changes: inout ChangeBuffer) {

@@ -10,9 +10,10 @@ extension TupleMap {
   ) throws(TupleError) -> TupleRecord {
     guard key.count <= Self.keyLimit else { throw .keyTooLong(limit: Self.keyLimit) }
     guard value.count <= rules.valueLimit else { throw .valueTooLong(limit: rules.valueLimit) }
-    try check(condition, at: key)
+    let place = table.find(key)
+    try check(condition, at: place)
     var record = TupleRecord(
-      key: key, value: value, clock: next(now), writer: identity, traits: [])
+      key: key, value: value, clock: next(after: place, now), writer: identity, traits: [])
     switch lifetime {
     case .permanent: break
     case .ephemeral:
@@ -24,7 +25,7 @@ extension TupleMap {
       if case .renewed = lifetime { record.traits = [.timed, .renewed] }
       record.expiresAt = record.clock.milliseconds + max(1, time.asNanoseconds / 1_000_000)
     }
-    try checkRoom(for: record, changes)
+    try checkRoom(for: record, at: place, changes)
     return record
   }
 
@@ -37,12 +38,13 @@ extension TupleMap {
     changes: borrowing ChangeBuffer
   ) throws(TupleError) -> TupleRecord? {
     guard key.count <= Self.keyLimit else { throw .keyTooLong(limit: Self.keyLimit) }
-    try check(condition, at: key)
-    guard let place = table.find(key), table.isVisible(place) else { return nil }
+    let found = table.find(key)
+    try check(condition, at: found)
+    guard let place = found, table.isVisible(place) else { return nil }
     let record = TupleRecord(
-      key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), clock: next(now), writer: identity,
+      key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), clock: next(after: place, now), writer: identity,
       traits: .tombstone)
-    try checkRoom(for: record, changes)
+    try checkRoom(for: record, at: place, changes)
     return record
   }
 
@@ -50,16 +52,19 @@ extension TupleMap {
   mutating func composeRenewal(_ place: Int, now: Instant) -> TupleRecord {
     var record = table.record(place)
     let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
-    record.clock = next(now)
+    record.clock = next(after: place, now)
     if record.traits.contains(.timed) { record.expiresAt = record.clock.milliseconds + lifetime }
     return record
   }
 
-  private mutating func next(_ now: Instant) -> TupleClock { clock.next(now) }
+  /// The clock of a write, which is later than the one it replaces even when the time of day was set back.
+  private mutating func next(after place: Int?, _ now: Instant) -> TupleClock {
+    if let place { clock.observe(TupleClock(bits: table[place].clock)) }
+    return clock.next(now)
+  }
 
-  private func check(_ condition: TupleCondition?, at key: UnsafeRawBufferPointer) throws(TupleError) {
+  private func check(_ condition: TupleCondition?, at place: Int?) throws(TupleError) {
     guard let condition else { return }
-    let place = table.find(key)
     let present = place.flatMap { table.isVisible($0) ? table[$0].version : nil }
     switch condition {
     case .ifAbsent where present == nil: return
@@ -69,10 +74,10 @@ extension TupleMap {
   }
 
   private func checkRoom(
-    for record: TupleRecord, _ changes: borrowing ChangeBuffer
+    for record: TupleRecord, at place: Int?, _ changes: borrowing ChangeBuffer
   ) throws(TupleError) {
     guard changes.hasRoom(for: record.key.count + record.value.count) else { throw .wouldBlock }
-    guard table.hasRoom(for: record, at: table.find(record.key)) else { throw .full }
+    guard table.hasRoom(for: record, at: place) else { throw .full }
   }
 
   /// The record as a broadcast; valid until the next one.
@@ -94,16 +99,20 @@ extension TupleMap {
     _ stored: StoredTuple, now: Instant, counters: inout Counters, into changes: inout ChangeBuffer
   ) -> Bool {
     let tuple = stored.tuple
-    var traits: TupleTraits = stored.isTombstone ? .tombstone : []
-    if !stored.isTombstone, tuple.expiresAt != nil { traits.insert(.timed) }
-    if !stored.isTombstone, tuple.isEphemeral { traits.insert(.ephemeral) }
+    let end = tuple.expiresAt ?? .max
+    // A file may say anything; what ends before it was written has ended.
+    let hasEnded = stored.isTombstone || end <= tuple.version.clock.milliseconds
+    guard hasEnded || end == .max || end <= TupleClock.lastMillisecond else { return false }
+    var traits: TupleTraits = hasEnded ? .tombstone : []
+    if !hasEnded, end != .max { traits.insert(.timed) }
+    if !hasEnded, tuple.isEphemeral { traits.insert(.ephemeral) }
     return tuple.key.withUnsafeBytes { key in
       tuple.value.withUnsafeBytes { value in
         let record = TupleRecord(
           key: key,
-          value: stored.isTombstone ? UnsafeRawBufferPointer(start: nil, count: 0) : value,
+          value: hasEnded ? UnsafeRawBufferPointer(start: nil, count: 0) : value,
           clock: tuple.version.clock, writer: tuple.version.writer.value, traits: traits,
-          expiresAt: traits.contains(.timed) ? tuple.expiresAt ?? 0 : 0)
+          expiresAt: traits.contains(.timed) ? end : 0)
         return take(record, now: now, counters: &counters, into: &changes) == .taken
       }
     }

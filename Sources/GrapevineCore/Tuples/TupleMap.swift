@@ -33,6 +33,8 @@ struct TupleMap: ~Copyable {
   var marks: TupleMarks
   var markAt = Instant.never
   var settleAt = Instant()
+  /// The place at which the search for tombstones to give up goes on; nil while there is none.
+  var dropNext: Int?
 
   var sketch: Sketch
   var decoder: SketchDecoder

@@ -13,8 +13,6 @@ struct TupleWriters: ~Copyable {
   var isDirty = false
   /// Whether this node is with most of the members: whoever is not does not judge what others have.
   private(set) var isInTouch = true
-  /// Whether nobody else is known.
-  private(set) var isAlone = true
 
   /// Writers waited for at once; more wait for their turn. Chosen here.
   private static var goneLimit: Int { 256 }
@@ -64,7 +62,6 @@ struct TupleWriters: ~Copyable {
     }
     let (living, failed) = (members.livingCount, members.counts.failed)
     isInTouch = living > failed || living == failed && least == leastLiving
-    isAlone = living <= 1 && failed == 0
     isDirty = true
   }
 
