@@ -65,7 +65,10 @@ struct Main {
     ("core.codec", CodecBenchmark.report), ("core.flood", FloodBenchmark.report),
     ("core.roundTrip", RoundTripBenchmark.report), ("core.cluster", ClusterBenchmark.report),
     ("core.members", MembersBenchmark.report), ("core.memory", MemoryBenchmark.report),
-    ("core.simulator", SimulatorBenchmark.report), ("core.tuples", ReconciliationBenchmark.report),
+    ("core.simulator", SimulatorBenchmark.report),
+    ("core.tuples.sketch", ReconciliationBenchmark.report),
+    ("core.tuples.rate", TupleRateBenchmark.report), ("core.tuples.newcomer", TupleRateBenchmark.newcomers),
+    ("core.tuples.memory", TupleMemoryBenchmark.report),
   ]
 
   private static func measure(only: String, json: Bool) throws -> Int32 {
@@ -124,7 +127,7 @@ struct Main {
       }
       try await RoundTripRoles.pingAsync(address, rounds: rounds)
     case "role-many": try await MemoryBenchmark.many()
-    default: throw usage
+    default: guard try await TupleRoles.play(role, words) else { throw usage }
     }
     return 0
   }

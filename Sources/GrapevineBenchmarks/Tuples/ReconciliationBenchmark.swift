@@ -52,9 +52,9 @@ enum ReconciliationBenchmark {
     }
     report.add(
       Row(
-        "core.tuples.insert", inserts, "ns", reach: .atMost(100),
+        "core.tuples.sketch.insert", inserts, "ns", reach: .atMost(100),
         note: "an item into the \(Sketch.startSize) symbols of the start"))
-    report.add(Row("core.tuples.remove", removes, "ns", reach: .atMost(100), note: "and out of them"))
+    report.add(Row("core.tuples.sketch.remove", removes, "ns", reach: .atMost(100), note: "and out of them"))
   }
 
   /// What doubling costs for each item.
@@ -76,9 +76,9 @@ enum ReconciliationBenchmark {
       costs.append(Double(last.since(start)) / Double(items))
     }
     report.add(
-      Row("core.tuples.growth", costs, "ns", note: "an item, doubling; from 256 to 512 up to 262,144 symbols")
+      Row("core.tuples.sketch.growth", costs, "ns", note: "an item, doubling; from 256 to 512 up to 262,144 symbols")
     )
-    report.add(Row("core.tuples.growthSlice", slices, "us", note: "1,000 items, one call"))
+    report.add(Row("core.tuples.sketch.growthSlice", slices, "us", note: "1,000 items, one call"))
   }
 }
 
@@ -121,7 +121,7 @@ private struct Comparison {
   }
 
   func add(to report: inout Report) {
-    let id = "core.tuples.d\(differences)."
+    let id = "core.tuples.sketch.d\(differences)."
     let mean = symbols.reduce(0, +) / Double(symbols.count)
     let perSymbol = bytes.reduce(0, +) / symbols.reduce(0, +)
     report.add(
