@@ -67,6 +67,7 @@ struct Main {
     ("core.members", MembersBenchmark.report), ("core.memory", MemoryBenchmark.report),
     ("core.simulator", SimulatorBenchmark.report),
     ("core.tuples.sketch", ReconciliationBenchmark.report),
+    ("core.tuples.core", TupleCoreBenchmark.report),
     ("core.tuples.rate", TupleRateBenchmark.report), ("core.tuples.newcomer", TupleRateBenchmark.newcomers),
     ("core.tuples.memory", TupleMemoryBenchmark.report),
   ]
