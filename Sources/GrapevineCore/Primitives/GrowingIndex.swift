@@ -3,11 +3,13 @@
 /// A hash index over the places of a table that grows by one bucket with each entry: linear hashing (Litwin, VLDB
 /// 1980), with chains.
 ///
-/// It takes 8 bytes an entry whatever the table's capacity, and no entry ever waits for a rehash of all.
+/// It takes 12 bytes an entry whatever the table's capacity, and no entry ever waits for a rehash of all. 32 bits of
+/// each hash are kept beside the chains: what the table has is looked at only where it is most likely the one that is
+/// looked for, and never to move an entry to another bucket.
 struct GrowingIndex: ~Copyable {
-  /// The first place of each bucket's chain, plus 1, and the next one of each place.
+  /// The first place of each bucket's chain, plus 1, and what is known of each place.
   private let heads: FixedTable<UInt32>
-  private let nexts: FixedTable<UInt32>
+  private let links: FixedTable<GrowingLink>
   private var count = 0
   private var buckets = GrowingIndex.leastBuckets
   /// The greatest power of two that is not above `buckets`, minus 1.
@@ -18,12 +20,15 @@ struct GrowingIndex: ~Copyable {
   /// An empty index for a table of `capacity` places.
   init(capacity: Int) {
     heads = FixedTable(count: max(capacity, Self.leastBuckets))
-    nexts = FixedTable(count: capacity)
+    links = FixedTable(count: capacity)
   }
 
   /// Bytes of the index of a full table of `capacity` places.
-  static func bytes(capacity: Int) -> Int { 2 * max(capacity, leastBuckets) * MemoryLayout<UInt32>.stride }
+  static func bytes(capacity: Int) -> Int {
+    max(capacity, leastBuckets) * MemoryLayout<UInt32>.stride + capacity * MemoryLayout<GrowingLink>.stride
+  }
 
+  /// The bucket of a hash, or of the part of it that is kept: there are never 2^32 buckets.
   @inline(__always)
   private func bucket(_ hash: UInt64) -> Int {
     let wide = Int(truncatingIfNeeded: hash & (mask << 1 | 1))
@@ -36,15 +41,17 @@ struct GrowingIndex: ~Copyable {
     var next = heads[bucket(hash)]
     while next != 0 {
       let place = Int(next) - 1
-      if isIt(place) { return place }
-      next = nexts[place]
+      let link = links[place]
+      if link.hash == UInt32(truncatingIfNeeded: hash), isIt(place) { return place }
+      next = link.next
     }
     return nil
   }
 
-  /// Enters a place that is not there yet; `hashOf` gives the hash of every place that is.
-  mutating func enter(_ place: Int, _ hash: UInt64, hashOf: (Int) -> UInt64) {
-    if count >= buckets, buckets < heads.count { split(hashOf: hashOf) }
+  /// Enters a place that is not there yet.
+  mutating func enter(_ place: Int, _ hash: UInt64) {
+    if count >= buckets, buckets < heads.count { split() }
+    links[place].hash = UInt32(truncatingIfNeeded: hash)
     link(place, to: bucket(hash))
     count += 1
   }
@@ -56,10 +63,10 @@ struct GrowingIndex: ~Copyable {
     var before: Int?
     while next != 0 {
       let found = Int(next) - 1
-      next = nexts[found]
+      next = links[found].next
       if found == place {
-        if let before { nexts[before] = next } else { heads[bucket] = next }
-        nexts[found] = 0
+        if let before { links[before].next = next } else { heads[bucket] = next }
+        links[found].next = 0
         count -= 1
         return
       }
@@ -69,12 +76,12 @@ struct GrowingIndex: ~Copyable {
 
   @inline(__always)
   private func link(_ place: Int, to bucket: Int) {
-    nexts[place] = heads[bucket]
+    links[place].next = heads[bucket]
     heads[bucket] = UInt32(truncatingIfNeeded: place + 1)
   }
 
   /// Adds a bucket, and moves there what belongs to it out of the one that it is split from.
-  private mutating func split(hashOf: (Int) -> UInt64) {
+  private mutating func split() {
     let old = buckets - Int(truncatingIfNeeded: mask) - 1
     buckets += 1
     if UInt64(buckets) == (mask + 1) << 1 { mask = mask << 1 | 1 }
@@ -82,8 +89,16 @@ struct GrowingIndex: ~Copyable {
     heads[old] = 0
     while next != 0 {
       let place = Int(next) - 1
-      next = nexts[place]
-      link(place, to: bucket(hashOf(place)))
+      next = links[place].next
+      link(place, to: bucket(UInt64(links[place].hash)))
     }
   }
+}
+
+/// A place in its bucket's chain: the next one, plus 1, and the low bits of its hash.
+struct GrowingLink: BitwiseCopyable {
+  var next: UInt32 = 0
+  var hash: UInt32 = 0
+
+  init() {}
 }

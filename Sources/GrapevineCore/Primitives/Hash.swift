@@ -17,6 +17,7 @@ struct SipHash {
     v3 = key.second ^ 0x7465_6462_7974_6573
   }
 
+  @inline(__always)
   mutating func add(_ word: UInt64) {
     words &+= 1
     v3 ^= word
@@ -39,6 +40,12 @@ struct SipHash {
       offset &+= 8
     }
     var tail = UInt64(truncatingIfNeeded: bytes.count) << 56
+    if offset > 0, offset < bytes.count {
+      // The last 8 bytes, of which some were added already.
+      let last = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self))
+      tail ^= last >> UInt64(8 &* (8 &- (bytes.count &- offset)))
+      offset = bytes.count
+    }
     var shift: UInt64 = 0
     while offset < bytes.count {
       tail ^= UInt64(bytes[offset]) << shift
@@ -56,6 +63,7 @@ struct SipHash {
     return v0 ^ v1 ^ v2 ^ v3
   }
 
+  @inline(__always)
   private mutating func round() {
     v0 &+= v1
     v1 = (v1 << 13 | v1 >> 51) ^ v0
@@ -67,6 +75,27 @@ struct SipHash {
     v2 &+= v1
     v1 = (v1 << 17 | v1 >> 47) ^ v2
     v2 = v2 << 32 | v2 >> 32
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether these bytes are the same as others.
+  @inline(__always)
+  func hasBytes(of other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
+    var offset = 0
+    while count &- offset >= 8 {
+      guard
+        loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+          == other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      else { return false }
+      offset &+= 8
+    }
+    while offset < count {
+      guard self[offset] == other[offset] else { return false }
+      offset &+= 1
+    }
+    return true
   }
 }
 

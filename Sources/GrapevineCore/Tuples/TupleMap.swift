@@ -128,7 +128,8 @@ extension TupleMap {
       return .refused
     }
     if record.traits.contains(.timed), record.expiresAt <= clock.milliseconds(now) { record.end() }
-    let place = table.find(record.key)
+    let keyHash = table.keyHash(record.key)
+    let place = table.find(record.key, keyHash)
     let hash = record.hash
     guard isNews(record, hash, at: place) else {
       counters.tuplesStale &+= 1
@@ -148,9 +149,9 @@ extension TupleMap {
       record.traits.insert(.hidden)
     }
     // First: the record's bytes may be the table's own, which move.
-    append(record, kind(of: record, at: place), to: &changes)
+    if changes.isWanted { append(record, kind(of: record, at: place), to: &changes) }
     clock.observe(record.clock)
-    put(record, hash, at: place)
+    put(record, hash, keyHash, at: place)
     return .taken
   }
 
@@ -178,12 +179,12 @@ extension TupleMap {
   }
 
   /// Enters a version into the table and into all that follows it.
-  mutating func put(_ record: TupleRecord, _ hash: UInt64, at old: Int?) {
+  mutating func put(_ record: TupleRecord, _ hash: UInt64, _ keyHash: UInt64, at old: Int?) {
     if let old {
       sketch.remove(table[old].hash, at: old)
       if table.traits(old).contains(.timed) { timers.remove(old, of: table) }
     }
-    let place = table.put(record, hash: hash, at: old)
+    let place = table.put(record, hash: hash, keyHash: keyHash, at: old)
     sketch.insert(hash, at: place)
     if record.traits.contains(.timed) { timers.add(place, due: due(place), to: table) }
     if record.traits.contains(.tombstone), markAt == .never { markAt = Instant() }

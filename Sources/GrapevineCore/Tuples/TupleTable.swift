@@ -53,11 +53,7 @@ struct TupleTable: ~Copyable {
   }
 
   /// The key; valid until the table changes.
-  func key(_ place: Int) -> UnsafeRawBufferPointer { Self.key(place, entries, arena) }
-
-  private static func key(
-    _ place: Int, _ entries: borrowing FixedTable<TupleEntry>, _ arena: borrowing TupleArena
-  ) -> UnsafeRawBufferPointer {
+  func key(_ place: Int) -> UnsafeRawBufferPointer {
     let entry = entries[place]
     return UnsafeRawBufferPointer(
       arena.bytes(
@@ -88,16 +84,20 @@ struct TupleTable: ~Copyable {
       expiresAt: expiry == 0 ? nil : expiry, isEphemeral: traits(place).contains(.ephemeral))
   }
 
-  private static func hash(_ key: UnsafeRawBufferPointer, _ secret: SecretKey) -> UInt64 {
+  /// The hash that a key is found by here.
+  func keyHash(_ key: UnsafeRawBufferPointer) -> UInt64 {
     var hash = SipHash(key: secret)
     hash.add(key)
     return hash.finish()
   }
 
   /// The place of a key; nil when there is none.
-  func find(_ key: UnsafeRawBufferPointer) -> Int? {
-    byKey.find(Self.hash(key, secret)) { place in
-      entries[place].keyLength == key.count && self.key(place).elementsEqual(key)
+  func find(_ key: UnsafeRawBufferPointer) -> Int? { find(key, keyHash(key)) }
+
+  /// The place of a key with the given hash; nil when there is none.
+  func find(_ key: UnsafeRawBufferPointer, _ keyHash: UInt64) -> Int? {
+    byKey.find(keyHash) { place in
+      entries[place].keyLength == key.count && self.key(place).hasBytes(of: key)
     }
   }
 
@@ -127,13 +127,12 @@ extension TupleTable {
   /// `hasRoom` says so. The record's bytes may be the table's own.
   ///
   /// - Returns: Its place.
-  mutating func put(_ record: TupleRecord, hash: UInt64, at old: Int?) -> Int {
+  mutating func put(_ record: TupleRecord, hash: UInt64, keyHash: UInt64, at old: Int?) -> Int {
     let units = units(of: record)
     guard let old else {
       let place = takePlace()
       fill(place, arena.allocate(units, for: place, traits: record.traits), with: record, hash: hash)
-      byKey.enter(
-        place, Self.hash(record.key, secret), hashOf: { Self.hash(Self.key($0, entries, arena), secret) })
+      byKey.enter(place, keyHash)
       count += 1
       return place
     }
@@ -173,7 +172,7 @@ extension TupleTable {
     let bytes = arena.bytes(block, count: record.key.count + record.value.count, isTimed: isTimed)
     bytes.copyMemory(from: record.key)
     UnsafeMutableRawBufferPointer(rebasing: bytes[record.key.count...]).copyMemory(from: record.value)
-    byHash.enter(place, hash, hashOf: { entries[$0].hash })
+    byHash.enter(place, hash)
     fingerprint &+= Self.mixed(hash)
     note(record.traits, by: 1)
   }
@@ -199,7 +198,7 @@ extension TupleTable {
   mutating func remove(_ place: Int) {
     uncount(place)
     byHash.leave(place, entries[place].hash)
-    byKey.leave(place, Self.hash(key(place), secret))
+    byKey.leave(place, keyHash(key(place)))
     arena.release(entries[place].block)
     entries[place] = TupleEntry()
     entries[place].lengths = firstFree
