@@ -51,7 +51,8 @@ let package = Package(
     .executableTarget(
       name: "GrapevineBenchmarks",
       dependencies: [
-        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "CAllocations",
+        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
+        "CAllocations",
         .target(name: "CLinux", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: settings),

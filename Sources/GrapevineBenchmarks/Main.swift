@@ -67,9 +67,10 @@ struct Main {
     ("core.members", MembersBenchmark.report), ("core.memory", MemoryBenchmark.report),
     ("core.simulator", SimulatorBenchmark.report),
     ("core.tuples.sketch", ReconciliationBenchmark.report),
-    ("core.tuples.core", TupleCoreBenchmark.report),
+    ("core.tuples.core", TupleCoreBenchmark.report), ("core.tuples.compare", TupleCompareBenchmark.report),
     ("core.tuples.rate", TupleRateBenchmark.report), ("core.tuples.newcomer", TupleRateBenchmark.newcomers),
-    ("core.tuples.memory", TupleMemoryBenchmark.report),
+    ("core.tuples.mesh", TupleMeshBenchmark.report), ("core.tuples.memory", TupleMemoryBenchmark.report),
+    ("core.tuples.store", TupleStoreBenchmark.report),
   ]
 
   private static func measure(only: String, json: Bool) throws -> Int32 {

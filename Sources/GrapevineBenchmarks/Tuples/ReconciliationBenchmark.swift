@@ -76,7 +76,9 @@ enum ReconciliationBenchmark {
       costs.append(Double(last.since(start)) / Double(items))
     }
     report.add(
-      Row("core.tuples.sketch.growth", costs, "ns", note: "an item, doubling; from 256 to 512 up to 262,144 symbols")
+      Row(
+        "core.tuples.sketch.growth", costs, "ns",
+        note: "an item, doubling; from 256 to 512 up to 262,144 symbols")
     )
     report.add(Row("core.tuples.sketch.growthSlice", slices, "us", note: "1,000 items, one call"))
   }

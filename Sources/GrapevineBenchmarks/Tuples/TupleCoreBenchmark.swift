@@ -28,13 +28,15 @@ enum TupleCoreBenchmark {
       ("over", over, "\(keys) keys written over and over"), ("new", new, "each key new, \(writes) of them"),
     ] {
       let id = "core.tuples.core.\(name)."
-      report.add(Row(id + "publish", runs.map(\.publish), "ns", note: "date, check, broadcast, enter; \(note)"))
+      report.add(
+        Row(id + "publish", runs.map(\.publish), "ns", note: "date, check, broadcast, enter; \(note)"))
       report.add(
         Row(id + "accept", runs.map(\.accept), "ns", note: "decode, deduplicate, log, enter; \(note)"))
       report.add(Row(id + "way", runs.map(\.way), "ns", note: "both, and frames, acknowledgements, digests"))
     }
     report.add(
-      Row("core.tuples.core.lookup", try (0..<5).map { _ in try lookup() }, "ns",
+      Row(
+        "core.tuples.core.lookup", try (0..<5).map { _ in try lookup() }, "ns",
         note: "a tuple by its key, of 100,000 in random order, its bytes copied out"))
   }
 

@@ -32,7 +32,9 @@ enum TupleMemoryBenchmark {
 
   private static func weigh(_ count: Int, _ how: String) throws -> Double {
     let line = try Child.lastLine(System.executable, ["role-tuples-weigh", "\(count)", how])
-    guard let weight = Fields.number("weighs", in: line) else { throw BenchmarkError("weighing said \(line)") }
+    guard let weight = Fields.number("weighs", in: line) else {
+      throw BenchmarkError("weighing said \(line)")
+    }
     return weight
   }
 }

@@ -12,7 +12,8 @@ enum TupleRateBenchmark {
   }
 
   static func newcomers(into report: inout Report) throws {
-    report.title("A newcomer to a member with 100,000 tuples of 12 + 32 bytes, both processes on this machine")
+    report.title(
+      "A newcomer to a member with 100,000 tuples of 12 + 32 bytes, both processes on this machine")
     try newcomer(early: false, "core.tuples.newcomer.afterWrites", into: &report)
     try newcomer(early: true, "core.tuples.newcomer.atRest", into: &report)
   }

@@ -23,6 +23,9 @@ enum TupleRoles {
     case ("role-tuples-take", 2): try await take(from: words[0], Int(words[1]) ?? 0)
     case ("role-tuples-publish", 2): try await publish(to: words[0], Int(words[1]) ?? 0)
     case ("role-tuples-weigh", 2): try await weigh(Int(words[0]) ?? 0, words[1])
+    case ("role-tuples-mesh", 2):
+      try await TupleMeshBenchmark.play(writers: max(1, Int(words[0]) ?? 1), isShaped: words[1] == "shaped")
+    case ("role-tuples-store", 0): try await TupleStoreBenchmark.play()
     default: return false
     }
     return true
