@@ -225,7 +225,8 @@ let importsAllowed: [String: Set<String>] = [
   ],
   "GrapevineBenchmarks": [
     "CLinux",
-    "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "CAllocations",
+    "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
+    "CAllocations",
   ],
 ]
 
