@@ -30,6 +30,12 @@ package struct Ablations: OptionSet, Sendable, Equatable {
   package static let refutation = Ablations(rawValue: 1 << 10)
   /// A failure counts at once, whoever says so.
   package static let surprise = Ablations(rawValue: 1 << 11)
+  /// Tuples: memories of removals are given up at once.
+  package static let tombstones = Ablations(rawValue: 1 << 12)
+  /// Tuples: who was away for long brings back what was removed meanwhile.
+  package static let yielding = Ablations(rawValue: 1 << 13)
+  /// Tuples: the version that came last counts, whenever it was written.
+  package static let versionOrder = Ablations(rawValue: 1 << 14)
 
   /// SWIM as in the paper of 2002, without Lifeguard and what came after it.
   package static let plainSWIM: Ablations = [

@@ -241,7 +241,7 @@ extension TupleMap {
   /// Three quarters of the horizon, so that nobody forgets earlier than this.
   private func mustYield(to theirs: TupleSummary, now: Instant) -> Bool {
     // Whoever claims to have been in touch in the future has a wrong clock, and is right about nothing.
-    sharedAt.bits != 0 && clock.accepts(theirs.sharedAt, now)
+    sharedAt.bits != 0 && clock.accepts(theirs.sharedAt, now) && !ablations.contains(.yielding)
       && theirs.sharedAt.milliseconds > sharedAt.milliseconds &+ (horizon - horizon / 4)
   }
 

@@ -132,7 +132,7 @@ extension TupleMap {
 
   /// Whether the memory of a removal of the given date has been given up, or is to be.
   func isForgotten(_ clock: TupleClock) -> Bool {
-    clock.bits <= marks.stableThrough
+    clock.bits <= marks.stableThrough || ablations.contains(.tombstones)
       || horizon < sharedAt.milliseconds
         && clock.milliseconds < sharedAt.milliseconds - horizon
   }

@@ -9,6 +9,7 @@ struct TupleMap: ~Copyable {
   let isEnabled: Bool
   let rules: TupleRules
   let identity: UInt64
+  let ablations: Ablations
   /// The longest record that travels whole; the value of a longer one is fetched apart.
   let recordLimit: Int
   let horizon: UInt64
@@ -69,6 +70,7 @@ struct TupleMap: ~Copyable {
     if !isEnabled { (rules.capacity, rules.bytes, rules.valueLimit, rules.symbolLimit) = (0, 0, 0, 64) }
     self.rules = rules
     self.identity = identity.value
+    ablations = configuration.ablations
     recordLimit = configuration.payloadLimit - SystemMessage.header
     horizon = rules.horizon.asNanoseconds / 1_000_000
     generator = Generator(seed: seed)
@@ -173,7 +175,9 @@ extension TupleMap {
       return !record.traits.contains(.tombstone) || !isForgotten(record.clock)
     }
     let present = table[place]
-    if present.version != record.version { return present.version < record.version }
+    if present.version != record.version {
+      return present.version < record.version || ablations.contains(.versionOrder)
+    }
     let (had, has) = (table.traits(place).contains(.tombstone), record.traits.contains(.tombstone))
     return had != has ? has : hash > present.hash
   }

@@ -55,6 +55,7 @@ extension Simulation {
   func receive(_ datagram: UnsafeRawBufferPointer, at target: Int, from source: Endpoint) {
     traffic.arrived &+= 1
     traffic.bytesArrived &+= UInt64(datagram.count)
+    tellTimeOfDay(target)
     processes[target].node?.pointee.receive(
       datagram.bytes, from: source, now: clock(of: target), into: &effects)
   }
@@ -63,6 +64,7 @@ extension Simulation {
   func settle(_ process: Int) {
     guard let node = processes[process].node, !isPaused(process) else { return }
     let now = clock(of: process)
+    tellTimeOfDay(process)
     node.pointee.advance(now: now, into: &effects)
     var more = true
     while more {
@@ -87,6 +89,7 @@ extension Simulation {
         effects.deliveries.payload(index))
     }
     effects.removeDeliveries()
+    reportChanges(process)
     for event in effects.events {
       observer?(.event(node: process, event), UnsafeRawBufferPointer(start: nil, count: 0))
     }

@@ -6,6 +6,7 @@ extension Simulation {
   /// What only some processes have.
   final class Special {
     var clock = VirtualClock()
+    var timeOfDay = SkewedTimeOfDay()
     var bandwidth: Bandwidth?
     /// The share of what arrives that is lost.
     var inboundLoss = 0.0

@@ -75,6 +75,12 @@ public final class Simulation {
   public internal(set) var trace: UInt64 = 0xcbf2_9ce4_8422_2325
   /// Called for every delivery and event, with the payload of a delivery.
   public var observer: ((Observation, UnsafeRawBufferPointer) -> Void)?
+  /// Called for every change of a tuple at a node: for those that watch, and for those that store.
+  public var changeObserver: ((Int, TupleObservation) -> Void)? {
+    didSet { effects.wantChanges(changeObserver != nil) }
+  }
+  /// The time of day at the beginning, in milliseconds since 1970; nil while nodes are not told.
+  public var epoch: UInt64?
 
   let seed: UInt64
   /// Decides, with the two ends of a link, its delay.
@@ -107,6 +113,7 @@ public final class Simulation {
     linkSalt = links.next()
     generator = Generator(seed: seed)
     effects = Effects(for: configuration)
+    effects.wantChanges(false)
   }
 
   deinit {
@@ -143,7 +150,11 @@ extension Simulation {
   }
 
   /// Starts a new node in a process that crashed or left: with its address and an identity of its own.
-  public func restart(_ process: Int, contacts: [Int]) {
+  ///
+  /// - Parameter recalled: What its store has kept of an earlier run.
+  /// - Returns: The tuples that it refused.
+  @discardableResult
+  public func restart(_ process: Int, contacts: [Int], recalled: TupleStoreImage? = nil) -> [StoredTuple] {
     processes[process].starts += 1
     var identities = Generator(
       seed: seed &+ UInt64(process) &* 0x1_0000_0001 &+ processes[process].starts &* 0x51_7cc1_b727)
@@ -152,9 +163,19 @@ extension Simulation {
       let node = try? Node(
         configuration: configuration, identity: identity, seed: identities.next(), receiveWindow: 512,
         advertised: Self.endpoint(of: process))
-    else { return }
+    else { return [] }
     endStandstill(of: process)
     processes[process].start(node)
+    tellTimeOfDay(process)
+    let refused = recalled.map { recall($0, into: process) } ?? []
+    processes[process].node?.pointee.join(
+      contacts.map(Self.endpoint), now: clock(of: process), into: &effects)
+    settle(process)
+    return refused
+  }
+
+  /// Has a node that left, or found nobody, join again.
+  public func rejoin(_ process: Int, contacts: [Int]) {
     processes[process].node?.pointee.join(
       contacts.map(Self.endpoint), now: clock(of: process), into: &effects)
     settle(process)
