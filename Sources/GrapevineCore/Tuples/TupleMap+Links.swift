@@ -121,6 +121,10 @@ extension TupleMap {
       switch kind {
       case SystemMessage.tuple:
         let (record, apart) = try TupleRecord.read(from: &cursor, origin: origin)
+        guard isRecent(record.clock, now) else {
+          counters.tuplesStale &+= 1
+          break
+        }
         receive(record, apart, from: slot, now: now, counters: &counters, into: &changes)
       case SystemMessage.mark:
         marks.note(try TupleMark(from: &cursor), of: origin)
@@ -130,6 +134,14 @@ extension TupleMap {
       counters.tuplesRefusedSize &+= 1
     }
     return true
+  }
+
+  /// Whether a broadcast of that date may be taken for news.
+  ///
+  /// Logs repeat broadcasts for as long as they hold them, to newcomers above all, and what was removed since may be
+  /// remembered by nobody. Earlier ones are left to the comparison of maps, which has what still counts.
+  private func isRecent(_ clock: TupleClock, _ now: Instant) -> Bool {
+    clock.milliseconds &+ self.clock.skew &+ Self.settleMilliseconds > self.clock.milliseconds(now)
   }
 
   /// Takes a record, or sees to it that its value is fetched.

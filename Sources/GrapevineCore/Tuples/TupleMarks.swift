@@ -79,6 +79,8 @@ extension TupleMap {
   /// Time between marks: a minute for each 64 members, since everybody hears everybody's. Chosen here.
   private static var markMilliseconds: UInt64 { 60_000 }
   private static var membersPerInterval: Int { 64 }
+  /// Time for which a broadcast may be under way. Chosen here: several attempts of repair.
+  static var settleMilliseconds: UInt64 { 10_000 }
   /// Time between looks at all marks, which take a step for each two members. Chosen here.
   private static var settleTime: Nanoseconds { 1_000_000_000 }
 
@@ -93,7 +95,8 @@ extension TupleMap {
     let present = clock.milliseconds(now)
     markAt = clock.instant(of: (present / interval + 1) * interval)
     // What is dated earlier than this has come, unless a clock is wrong by more than is allowed.
-    let settled = present - min(present, clock.skew + 10_000)
+    // Twice: broadcasts count for news for `skew` and that time, by clocks that differ by `skew`.
+    let settled = present - min(present, 2 * clock.skew + Self.settleMilliseconds)
     let through = TupleClock(milliseconds: settled / interval * interval)
     guard through.bits > marks.stableThrough else { return nil }
     let mark = mark(through: through)
