@@ -160,6 +160,8 @@ extension TupleMap {
   ///
   /// As early as can be, so that whatever others wrote since counts for more.
   mutating func restartClock(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
+    // Nobody can have been in touch in the future: by that date all removals would seem forgotten.
+    if !clock.accepts(sharedAt, now) { sharedAt = TupleClock(bits: 0) }
     guard clock.wasSetBack else { return }
     for place in 0..<table.placesUsed where !table[place].isFree && table[place].writer == identity {
       guard !clock.accepts(TupleClock(bits: table[place].clock), now) else { continue }
@@ -177,7 +179,6 @@ extension TupleMap {
       counters.tuplesRefusedClock &+= 1
     }
     clock.restart(now)
-    if !clock.accepts(sharedAt, now) { sharedAt = TupleClock(bits: 0) }
   }
 
   /// What every other write counts for more than.
