@@ -148,7 +148,11 @@ extension TupleMap {
     while defendedCount > 0 {
       defendedCount -= 1
       let place = Int(defended[defendedCount])
-      if !table[place].isFree, table[place].writer == identity, table.isVisible(place) { return place }
+      // It may have been written over since, by a tuple that nobody has to keep up.
+      guard !table[place].isFree, table[place].writer == identity, table.isVisible(place),
+        !table.traits(place).isDisjoint(with: [.ephemeral, .renewed])
+      else { continue }
+      return place
     }
     guard let due = timers.due, due <= clock.milliseconds(now) else { return nil }
     let place = timers.first
