@@ -121,8 +121,9 @@ extension Node {
   mutating func advanceTuples(now: Instant, into effects: inout Effects) {
     guard tuples.isEnabled else { return }
     tuples.writers.note(membership.table)
+    // Who is no member keeps up its own all the same: others hear of them when it is one again.
+    renewTuples(now: now, into: &effects)
     if lifecycle == .connected {
-      renewTuples(now: now, into: &effects)
       broadcastMark(now: now)
     } else {
       tuples.postponeWrites(now: now)
