@@ -9,6 +9,7 @@ BENCH_ARGUMENTS ?=
 TEST_SECONDS ?= 1200
 RUNS ?= 500000
 CAMPAIGN_RUNS ?= 200
+TUPLE_RUNS ?= 10000
 PREFIX ?= /usr/local
 
 # One set of flags for every release build of the command, so that no target undoes another's build.
@@ -62,6 +63,10 @@ campaign: toolchain  ## Check the reliable level in 200 simulated clusters of 1,
 	$(RELEASE) --product grapevine
 	$(RELEASE_BIN)/grapevine simulate --nodes 1000 --loss 0.3 --runs $(CAMPAIGN_RUNS)
 
+tuples: toolchain  ## Check maps of tuples in 10,000 simulated clusters (TUPLE_RUNS=...)
+	$(RELEASE) --product grapevine
+	$(RELEASE_BIN)/grapevine simulate --tuples --runs $(TUPLE_RUNS)
+
 format: toolchain  ## Format the sources in place
 	swift format format --in-place --parallel --recursive $(FORMATTED)
 
@@ -86,4 +91,4 @@ toolchain:
 	@Scripts/toolchain
 	@Scripts/need $(PACKAGES)
 
-.PHONY: help run test bench check fuzz campaign format lib install clean toolchain
+.PHONY: help run test bench check fuzz campaign tuples format lib install clean toolchain

@@ -15,13 +15,18 @@ extension TupleLedger {
   }
 
   /// Whether all members have the same map.
+  ///
+  /// While removals are given up, which each does in its own time, the fingerprints tell those apart that have not
+  /// yet: then it is enough that all show the same tuples.
   func areEqual(in simulation: Simulation) -> Bool {
     let members = seats.indices.filter { seats[$0].isRunning }
     guard let first = members.first else { return true }
     let (fingerprint, tuples) = (simulation.tupleFingerprint(at: first), simulation.tuples(at: first))
+    let removals = simulation.tombstoneCount(at: first)
     return members.allSatisfy {
-      simulation.lifecycle(of: $0) == .connected && simulation.tupleFingerprint(at: $0) == fingerprint
-        && simulation.tuples(at: $0) == tuples
+      simulation.lifecycle(of: $0) == .connected && simulation.tuples(at: $0) == tuples
+        && (simulation.tupleFingerprint(at: $0) == fingerprint
+          || simulation.tombstoneCount(at: $0) != removals)
     }
   }
 

@@ -1,0 +1,70 @@
+// What comes late, or from a clock that was wrong: found by the campaign of the simulator.
+
+import Testing
+
+@testable import GrapevineCore
+
+@Suite("Tuples: late news and wrong clocks")
+struct TupleLateTests {
+  @Test("A removed tuple does not come back with a broadcast that a log repeats to a newcomer")
+  func replay() throws {
+    let world = World()
+    var configuration = World.tuples
+    configuration.tuples?.clockSkew = .seconds(1)
+    let members = try world.cluster(3, configuration: configuration)
+    try world.publish("k", [1], by: members[0])
+    world.run(500)
+    // The broadcast of the removal is lost to the log of those who repeat that of the value.
+    try world.remove("k", by: members[1])
+    world.run(300_000)
+    #expect(members.allSatisfy { $0.node.tombstoneCount == 0 })
+    let newcomer = try world.add(9, configuration: configuration)
+    world.join(newcomer, [members[0].endpoint])
+    world.run(20_000)
+    #expect(newcomer.changes.isEmpty)
+    #expect((members + [newcomer]).allSatisfy { $0.node.tupleCount == 0 })
+  }
+
+  @Test("A tuple that is to be written again and was written over by one that lasts is left alone")
+  func writtenOver() throws {
+    let world = World()
+    let members = try world.cluster(1, configuration: World.tuples)
+    try world.publish("k", [1], by: members[0], lifetime: .ephemeral)
+    let place = try #require(Array("k".utf8).withUnsafeBytes { members[0].node.tuples.table.find($0) })
+    members[0].node.tuples.defend(place)
+    let version = try Array("k".utf8).withUnsafeBytes { key in
+      try [UInt8(2)].withUnsafeBytes { value in
+        try members[0].node.publish(value, at: key, now: world.now, into: &members[0].effects)
+      }
+    }
+    world.run(1_000)
+    #expect(Array("k".utf8).withUnsafeBytes { members[0].node.tuple(at: $0)?.version } == version)
+  }
+
+  @Test("Who believed to live in the future has not been in touch then")
+  func sharedInTheFuture() throws {
+    let world = World()
+    let members = try world.cluster(2, configuration: World.tuples)
+    members[1].clockError = 1_000_000
+    try world.publish("k", [1], by: members[0])
+    world.run(20_000)
+    #expect(members[1].node.tuplesSharedAt.milliseconds > world.timeOfDay(members[0]) + 900_000)
+    members[1].clockError = 0
+    world.run(20_000)
+    #expect(members[1].node.tuplesSharedAt.milliseconds <= world.timeOfDay(members[0]))
+  }
+
+  @Test("A tuple that is renewed lasts while its writer is no member")
+  func renewedAlone() throws {
+    let world = World()
+    let members = try world.cluster(2, configuration: World.tuples)
+    try world.publish("kept", [2], by: members[1], lifetime: .renewed(every: .seconds(3)))
+    world.leave(members[1])
+    world.run(20_000)
+    #expect(members[0].node.tupleCount == 0)
+    #expect(members[1].node.tupleCount == 1)
+    world.join(members[1], [members[0].endpoint])
+    world.run(5_000)
+    #expect(members[0].node.tupleCount == 1)
+  }
+}
