@@ -145,27 +145,33 @@ extension TupleMap {
   }
 
   /// Takes a record, or sees to it that its value is fetched.
+  ///
+  /// - Returns: Whether it is of use: it counts now, or will when its value or room for it has come.
+  @discardableResult
   mutating func receive(
     _ record: TupleRecord, _ apart: (hash: UInt64, length: Int)?, from slot: Int, now: Instant,
     counters: inout Counters, into changes: inout ChangeBuffer
-  ) {
+  ) -> Bool {
     guard let apart else {
-      _ = take(record, now: now, counters: &counters, into: &changes)
-      return
+      switch take(record, now: now, counters: &counters, into: &changes) {
+      case .taken, .deferred: return true
+      case .stale, .refused: return false
+      }
     }
     guard apart.length <= rules.valueLimit else {
       counters.tuplesRefusedSize &+= 1
-      return
+      return false
     }
     guard clock.accepts(record.clock, now) else {
       counters.tuplesRefusedClock &+= 1
-      return
+      return false
     }
     if let place = table.find(record.key), table[place].version >= record.version {
       counters.tuplesStale &+= 1
-      return
+      return false
     }
     parts.want(record, hash: apart.hash, length: apart.length, from: slot, now: now)
+    return true
   }
 
   /// Records that a neighbour sends: as answers, as what we lack, or as its whole map.
@@ -178,10 +184,11 @@ extension TupleMap {
     if source == slot { sourceUntil = now + Self.answerTime }
     for _ in 0..<count {
       let (record, apart) = try TupleRecord.read(from: &cursor, origin: 0)
-      receive(record, apart, from: slot, now: now, counters: &counters, into: &changes)
+      let isOfUse = receive(record, apart, from: slot, now: now, counters: &counters, into: &changes)
       guard isOfSession, session.phase == .exchanging || session.phase == .receiving else { continue }
       session.outstanding = max(0, session.outstanding - 1)
-      session.arrivals += 1
+      // What is refused stays missing, and comes again as often as it is asked for.
+      if isOfUse { session.arrivals += 1 }
     }
     if isOfSession { session.deadline = now + Self.answerTime }
   }
