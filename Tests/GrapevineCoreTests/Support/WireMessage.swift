@@ -36,6 +36,7 @@ enum WireMessage: Equatable {
   case compare(bits: UInt8, first: UInt64, [UInt32])
   case contents
   case compared(bits: UInt8, next: UInt64, members: UInt64)
+  case tuple(TupleWire)
 
   /// A stream's entry in a digest.
   struct StreamState: Equatable {
@@ -133,6 +134,7 @@ extension WireMessage {
     case .taken(let number):
       writer.write(MessageKind.taken)
       writer.write(number)
+    case .tuple(let message): message.write(to: &writer)
     case .ping, .pingRequest, .pingAnswer, .pingInVain, .alive, .verdict, .claim, .claimed, .compare,
       .contents, .compared:
       writeMembership(to: &writer)
@@ -191,6 +193,7 @@ extension WireMessage {
     case MessageKind.replace: self = .replace(try Replace(from: &cursor))
     case MessageKind.taken: self = .taken(try cursor.read(UInt16.self))
     case MessageKind.membership: self = try Self.membership(kind, from: &cursor)
+    case MessageKind.tuples: self = .tuple(try TupleWire(kind, from: &cursor))
     case MessageKind.subscribe...MessageKind.adopt:
       let number = try cursor.read(UInt16.self)
       self = .scamp(number, try ScampMessage(kind, from: &cursor))

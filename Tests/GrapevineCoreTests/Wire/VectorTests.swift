@@ -117,7 +117,9 @@ extension WireVector {
     SequenceRange(first: first, last: last)
   }
 
-  static let all: [WireVector] = [
+  static let all = tuples + others
+
+  private static let others: [WireVector] = [
     .member("ping", .ping(7)),
     .member("ping-suspect", .suspect(responder, 5, by: third), .ping(8)),
     .member("ping-request", .pingRequest(9, id: responder)),
