@@ -127,7 +127,9 @@ extension TupleMap {
         }
         receive(record, apart, from: slot, now: now, counters: &counters, into: &changes)
       case SystemMessage.mark:
-        marks.note(try TupleMark(from: &cursor), of: origin)
+        let mark = try TupleMark(from: &cursor)
+        // One from the future would keep all later ones of its run from counting.
+        if clock.accepts(mark.through, now) { marks.note(mark, of: origin) }
       default: break
       }
     } catch {

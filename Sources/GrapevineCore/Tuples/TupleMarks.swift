@@ -57,6 +57,8 @@ struct TupleMarks: ~Copyable {
     if place == entries.count {
       place = next
       next = (next + 1) % entries.count
+      // Nothing of whoever was here is the newcomer's.
+      entries[place] = TupleMarkEntry()
     }
     entries[place].run = run
     guard mark.through.bits >= entries[place].through else { return }
