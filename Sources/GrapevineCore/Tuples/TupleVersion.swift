@@ -60,5 +60,7 @@ public struct TupleVersion: Hashable, Comparable, Sendable, BitwiseCopyable, Cus
       milliseconds <= TupleClock.lastMillisecond
     else { return nil }
     self.init(clock: TupleClock(bits: milliseconds << 16 | UInt64(count)), writer: MemberID(writer))
+    // Signs and leading zeros are numbers too, but not as they are written.
+    guard description == text else { return nil }
   }
 }
