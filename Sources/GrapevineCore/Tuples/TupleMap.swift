@@ -154,6 +154,7 @@ extension TupleMap {
     if changes.isWanted { append(record, kind(of: record, at: place), to: &changes) }
     clock.observe(record.clock)
     put(record, hash, keyHash, at: place)
+    if record.traits.contains(.hidden) { writers.noteGone(record.writer, now: now) }
     return .taken
   }
 
@@ -192,7 +193,6 @@ extension TupleMap {
     sketch.insert(hash, at: place)
     if record.traits.contains(.timed) { timers.add(place, due: due(place), to: table) }
     if record.traits.contains(.tombstone), markAt == .never { markAt = Instant() }
-    if record.traits.contains(.hidden) { writers.isDirty = true }
   }
 
   /// When something is to be done about a timed tuple: it is written again a third into its time, or expires.

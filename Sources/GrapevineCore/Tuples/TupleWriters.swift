@@ -98,6 +98,8 @@ struct TupleWriters: ~Copyable {
   mutating func takeOverdue(_ grace: Nanoseconds, now: Instant) -> UInt64? {
     for index in 0..<goneCount where gone[index].since + grace <= now {
       let run = gone[index].run
+      // Those that found no place wait for this one.
+      if goneCount == Self.goneLimit { isDirty = true }
       goneCount -= 1
       gone[index] = gone[goneCount]
       return run
