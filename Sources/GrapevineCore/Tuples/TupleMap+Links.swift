@@ -168,7 +168,7 @@ extension TupleMap {
       counters.tuplesRefusedClock &+= 1
       return false
     }
-    if let place = table.find(record.key), table[place].version >= record.version {
+    if let place = table.find(record.key), !isNews(record, apart.hash, at: place) {
       counters.tuplesStale &+= 1
       return false
     }

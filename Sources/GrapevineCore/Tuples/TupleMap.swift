@@ -170,7 +170,7 @@ extension TupleMap {
   static var keyLimit: Int { 255 }
 
   /// Whether a version is greater than the one at a place, or worth keeping where there is none.
-  private func isNews(_ record: TupleRecord, _ hash: UInt64, at place: Int?) -> Bool {
+  func isNews(_ record: TupleRecord, _ hash: UInt64, at place: Int?) -> Bool {
     guard let place else {
       // A removal that all have seen, or that is older than anybody remembers, has nothing left to remove.
       return !record.traits.contains(.tombstone) || !isForgotten(record.clock)
