@@ -202,7 +202,11 @@ extension TupleMap {
   /// Too many differences, or versions made to have one hash on purpose: both ends send all they have, for which no
   /// hashes are needed.
   private mutating func giveUpComparing(now: Instant, counters: inout Counters) {
-    if session.isYielding { yieldsAll = true } else { beginStream(to: session.slot, counters: &counters) }
+    if session.isYielding {
+      yieldsAll = true
+    } else {
+      offerStream(to: session.slot, now: now, counters: &counters)
+    }
     askStream(now: now)
   }
 }

@@ -295,7 +295,7 @@ extension TupleMap {
       if theirs.flags & TupleSummary.isBusy != 0 {
         askSummary(slot, at: now + jittered(2 * Self.answerTime))
       } else {
-        beginStream(to: slot, counters: &counters)
+        offerStream(to: slot, now: now, counters: &counters)
       }
       return
     }

@@ -22,6 +22,16 @@ extension TupleMap {
     counters.tupleStreams &+= 1
   }
 
+  /// Sends the whole map to a neighbour that says it lacks most of it, unless it says so all the time.
+  func offerStream(to slot: Int, now: Instant, counters: inout Counters) {
+    guard links[slot].streamNext == 0 else { return }
+    guard links[slot].streamsPaid.pay(interval: Self.streamInterval, burst: Self.streamBurst, now: now) else {
+      askSummary(slot, at: now + Self.streamInterval)
+      return
+    }
+    beginStream(to: slot, counters: &counters)
+  }
+
   mutating func onStreamWanted(from slot: Int, now: Instant, counters: inout Counters) {
     guard links[slot].streamsPaid.pay(interval: Self.streamInterval, burst: Self.streamBurst, now: now),
       !isDoubted(now)
