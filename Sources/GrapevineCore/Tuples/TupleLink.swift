@@ -54,6 +54,10 @@ struct TupleSession {
   /// When the present step is tried again.
   var deadline = Instant.never
   var attempts = 0
+  /// Until when other neighbours wait for their turn.
+  var heldUntil = Instant()
+  /// Times that one of the maps became another one meanwhile.
+  var restarts = 0
   /// The state of the neighbour's sketch that the symbols are of.
   var version: UInt32?
   /// The state of our own sketch that they are compared with.

@@ -12,6 +12,9 @@ extension TupleMap {
   /// Times a question is sent again.
   private static var attemptLimit: Int { 8 }
   private static var retryTime: Nanoseconds { 100_000_000 }
+  /// Times that one of the maps may become another one during a comparison. Chosen here: each costs a step for every
+  /// symbol, and honest neighbours keep theirs as they are for seconds.
+  private static var restartLimit: Int { 16 }
   /// Time after the last question for which a sketch stays frozen, and at most for all who ask. Chosen here.
   private static var freezeTime: Nanoseconds { 1_000_000_000 }
   static var freezeLimit: Nanoseconds { 10_000_000_000 }
@@ -80,10 +83,23 @@ extension TupleMap {
     let slot = session.slot
     let isNew = counters.tuplesAccepted != session.acceptedBefore
     endSession()
-    // Ever later: what one of both refuses differs for as long as it does.
+    askLater(slot, now: now)
+    if isNew { askOthers(except: slot, up: up, now: now) }
+  }
+
+  /// Has a neighbour that was compared with asked again: ever later, since what one of both refuses differs for as
+  /// long as it does.
+  private mutating func askLater(_ slot: Int, now: Instant) {
     askSummary(slot, at: now + Self.retryTime << UInt64(min(links[slot].repeats, 8)))
     if links[slot].repeats < .max { links[slot].repeats += 1 }
-    if isNew { askOthers(except: slot, up: up, now: now) }
+  }
+
+  /// Ends a comparison that comes to nothing, for now.
+  private mutating func putOff(now: Instant, counters: inout Counters) {
+    let slot = session.slot
+    counters.tupleSyncsFailed &+= 1
+    endSession()
+    askLater(slot, now: now)
   }
 
   /// Whether the next symbols are to be asked for, and ours are there to compare them with.
@@ -161,14 +177,21 @@ extension TupleMap {
     let first = Int(
       truncatingIfNeeded: try cursor.readVariable(in: 0...UInt64(Sketch.limits.upperBound)))
     let count = Int(try cursor.read(UInt8.self))
-    let isOurs =
+    var isOurs =
       session.phase == .comparing && session.slot == slot && session.number == number
       && session.asked <= sketch.size
     if isOurs, session.version != version || session.ownVersion != sketch.version {
       // One of the maps is another than it was: what came before is of no use.
-      if session.version != nil { decoder.begin(key: Self.sketchKey) }
+      if session.version != nil {
+        session.restarts += 1
+        decoder.begin(key: Self.sketchKey)
+      }
       session.version = version
       session.ownVersion = sketch.version
+      if session.restarts > Self.restartLimit {
+        putOff(now: now, counters: &counters)
+        isOurs = false
+      }
     }
     if isOurs { decoder.extend(to: session.asked, own: sketch) }
     for index in first..<first + count {

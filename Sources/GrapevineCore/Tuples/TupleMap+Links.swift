@@ -5,6 +5,9 @@ extension TupleMap {
   static var answerTime: Nanoseconds { 500_000_000 }
   /// Time after what came from one neighbour until others are told. Chosen here: more comes at once.
   private static var gatherTime: Nanoseconds { 20_000_000 }
+  /// Time that a comparison may take while another neighbour waits for one. Chosen here: long enough for a large map
+  /// on a slow link.
+  private static var sessionTime: Nanoseconds { 60_000_000_000 }
   /// Time for which a node that was away for long waits for somebody who was not. Chosen here.
   static var doubtTime: Nanoseconds { 30_000_000_000 }
 
@@ -284,10 +287,11 @@ extension TupleMap {
   private mutating func lead(
     _ theirs: TupleSummary, _ slot: Int, isYielding: Bool, now: Instant, counters: inout Counters
   ) {
-    guard session.phase == .idle else {
-      // One at a time: what the present one brings may be all there is.
-      if slot != session.slot { askSummary(slot, at: now + Self.answerTime) }
-      return
+    if session.phase != .idle {
+      guard slot != session.slot else { return }
+      // One at a time: what the present one brings may be all there is. But nobody has this node to itself.
+      guard now >= session.heldUntil else { return askSummary(slot, at: now + Self.answerTime) }
+      endSession()
     }
     guard isYielding || !isDoubted(now) else { return askSummary(slot, at: doubtedUntil) }
     let (ours, others) = (UInt64(table.count), theirs.count)
@@ -304,6 +308,7 @@ extension TupleMap {
     session.slot = slot
     session.number = UInt32(truncatingIfNeeded: generator.next())
     session.startedAt = clock.reading(now)
+    session.heldUntil = now + Self.sessionTime
     session.isYielding = isYielding
     session.acceptedBefore = counters.tuplesAccepted
     if !isYielding, others > 4 * ours + 64 {
