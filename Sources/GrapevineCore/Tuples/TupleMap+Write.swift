@@ -99,20 +99,23 @@ extension TupleMap {
     _ stored: StoredTuple, now: Instant, counters: inout Counters, into changes: inout ChangeBuffer
   ) -> Bool {
     let tuple = stored.tuple
-    let end = tuple.expiresAt ?? .max
-    // A file may say anything; what ends before it was written has ended.
-    let hasEnded = stored.isTombstone || end <= tuple.version.clock.milliseconds
-    guard hasEnded || end == .max || end <= TupleClock.lastMillisecond else { return false }
-    var traits: TupleTraits = hasEnded ? .tombstone : []
-    if !hasEnded, end != .max { traits.insert(.timed) }
-    if !hasEnded, tuple.isEphemeral { traits.insert(.ephemeral) }
+    // An end that no other member could read would cost them the whole datagram.
+    if !stored.isTombstone, let end = tuple.expiresAt,
+      end <= tuple.version.clock.milliseconds || end > TupleClock.lastMillisecond
+    {
+      counters.tuplesRefusedSize &+= 1
+      return false
+    }
+    var traits: TupleTraits = stored.isTombstone ? .tombstone : []
+    if !stored.isTombstone, tuple.expiresAt != nil { traits.insert(.timed) }
+    if !stored.isTombstone, tuple.isEphemeral { traits.insert(.ephemeral) }
     return tuple.key.withUnsafeBytes { key in
       tuple.value.withUnsafeBytes { value in
         let record = TupleRecord(
           key: key,
-          value: hasEnded ? UnsafeRawBufferPointer(start: nil, count: 0) : value,
+          value: stored.isTombstone ? UnsafeRawBufferPointer(start: nil, count: 0) : value,
           clock: tuple.version.clock, writer: tuple.version.writer.value, traits: traits,
-          expiresAt: traits.contains(.timed) ? end : 0)
+          expiresAt: traits.contains(.timed) ? tuple.expiresAt ?? 0 : 0)
         return take(record, now: now, counters: &counters, into: &changes) == .taken
       }
     }
