@@ -35,8 +35,12 @@ private final class Target {
     configuration.logMessages = 64
     configuration.logBytes = 64 << 10
     configuration.passiveCapacity = 8
+    var rules = TupleRules()
+    (rules.capacity, rules.bytes, rules.valueLimit, rules.symbolLimit) = (64, 64 << 10, 4_096, 256)
+    configuration.tuples = rules
     effects = Effects(
-      datagrams: DatagramBuffer(datagrams: 16), deliveries: DeliveryBuffer(messages: 64, bytes: 64 << 10))
+      datagrams: DatagramBuffer(datagrams: 16), deliveries: DeliveryBuffer(messages: 64, bytes: 64 << 10),
+      changes: ChangeBuffer(changes: 32, bytes: 16 << 10))
     do throws(ConfigurationError) {
       node = try Node(configuration: configuration, identity: MemberID(1), seed: 1, receiveWindow: 512)
     } catch {
@@ -47,6 +51,7 @@ private final class Target {
     link(second, id: 3)
     precondition(node.neighbourCount == 2, "the handshakes of the harness do not work")
     for level in DeliveryLevel.allCases { broadcast(level) }
+    for number in 0..<8 as Range<UInt8> { publish(number) }
     settle()
   }
 
@@ -64,7 +69,7 @@ private final class Target {
     case 2: receiveOpen(body, from: stranger)
     case 3: receiveOpen(body, from: neighbour)
     case 4: receiveLinkFrame(body, from: second)
-    case 5: broadcast(.reliable)
+    case 5: if choice & 8 == 0 { broadcast(.reliable) } else { change(choice >> 4) }
     default: for piece in body.split(separator: 0xff, maxSplits: 8) { receiveLink(piece, step: choice) }
     }
     settle()
@@ -134,8 +139,27 @@ private final class Target {
     payload.span.withUnsafeBytes { _ = try? node.broadcast($0, level: level, now: now) }
   }
 
+  /// Writes a tuple: every second one expires, and some are longer than a datagram.
+  private func publish(_ number: UInt8) {
+    let length = number % 4 == 3 ? 2_000 : Int(number)
+    let value = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(frame)[..<length])
+    let key = InlineArray<1, UInt8>(repeating: number)
+    let lifetime: TupleLifetime = number % 2 == 0 ? .permanent : .expires(after: .seconds(5))
+    key.span.withUnsafeBytes { key in
+      _ = try? node.publish(value, at: key, lifetime: lifetime, now: now, into: &effects)
+    }
+  }
+
+  /// Writes or removes a tuple.
+  private func change(_ number: UInt8) {
+    guard number & 8 != 0 else { return publish(number) }
+    let key = InlineArray<1, UInt8>(repeating: number & 7)
+    key.span.withUnsafeBytes { _ = try? node.removeTuple(at: $0, now: now, into: &effects) }
+  }
+
   /// Does what a driver does, and checks what must hold whatever arrived.
   private func settle() {
+    node.setTimeOfDay(milliseconds: 86_400_000 + now.nanoseconds / 1_000_000, now: now)
     node.advance(now: now, into: &effects)
     var flushes = 0
     while node.flush(now: now, into: &effects) {
@@ -150,6 +174,8 @@ private final class Target {
     effects.removeDatagrams()
     effects.removeDeliveries()
     effects.removeEvents()
+    precondition(node.tupleCount + node.tombstoneCount <= 64, "too many tuples")
+    effects.removeChanges()
     node.resumeDelivery(now: now)
     precondition(node.neighbourCount <= node.configuration.viewCapacity, "too many neighbours")
   }
