@@ -136,8 +136,8 @@ extension Node {
   private mutating func renewTuples(now: Instant, into effects: inout Effects) {
     while let place = tuples.takeRenewal(now: now) {
       let record = tuples.composeRenewal(place, now: now)
-      guard effects.changes.hasRoom(for: record.key.count + record.value.count) else { break }
       do throws(TupleError) {
+        guard effects.changes.hasRoom(for: record.key.count + record.value.count) else { throw .wouldBlock }
         try write(record, now: now, into: &effects)
       } catch {
         tuples.defend(place)

@@ -43,10 +43,10 @@ public struct ChangeBuffer: ~Copyable {
     storage = FixedTable(count: bytes)
   }
 
-  /// Whether a change with so many bytes of key and value fits.
+  /// Whether changes with so many bytes of keys and values fit.
   @inline(__always)
-  func hasRoom(for length: Int) -> Bool {
-    !isWanted || count < records.count && storage.count &- bytesUsed >= length
+  func hasRoom(for length: Int, changes: Int = 1) -> Bool {
+    !isWanted || count &+ changes <= records.count && storage.count &- bytesUsed >= length
   }
 
   /// How full the buffer is: the greater share of its two limits, from 0 to 1.

@@ -28,6 +28,8 @@ struct TupleLink: BitwiseCopyable {
   /// Our question for their whole map is to be sent.
   var wantsStream = false
 
+  /// When the whole map may be offered again.
+  var streamAfter = Instant()
   var streamsPaid = Allowance()
   var growthPaid = Allowance()
 
@@ -72,6 +74,8 @@ struct TupleSession {
   var startedAt = TupleClock(bits: 0)
   /// The neighbour was in touch with the cluster for so much longer that it is right about what it lacks.
   var isYielding = false
+  /// Since when the neighbour has been in touch.
+  var since = TupleClock(bits: 0)
   /// What it lacks was forgotten here.
   var hasYielded = false
 

@@ -248,7 +248,7 @@ extension TupleMap {
     guard missing, session.arrivals > 0 || session.attempts < 3 else {
       // Who yields has the neighbour's map now. Else, all that was here is there when nothing had to be sent.
       if session.isYielding || !(0..<decoder.count).contains(where: { !decoder.isTheirs($0) }) {
-        didShare(through: session.startedAt)
+        didShare(through: session.startedAt, since: session.since)
       }
       return finishSession(up: up, now: now, counters: counters)
     }
@@ -279,7 +279,7 @@ extension TupleMap {
       guard let place = table.find(hash: decoder.item(index)), table[place].clock <= sharedAt.bits else {
         continue
       }
-      guard changes.hasRoom(for: 2 * table[place].keyLength) else { return }
+      guard changes.hasRoom(for: 2 * table[place].keyLength, changes: 2) else { return }
       discard(place, into: &changes)
       counters.tuplesYielded &+= 1
     }
@@ -290,7 +290,7 @@ extension TupleMap {
   mutating func yieldAll(counters: inout Counters, into changes: inout ChangeBuffer) {
     guard yieldsAll else { return }
     for place in 0..<table.placesUsed where !table[place].isFree && table[place].clock <= sharedAt.bits {
-      guard changes.hasRoom(for: 2 * table[place].keyLength) else { return }
+      guard changes.hasRoom(for: 2 * table[place].keyLength, changes: 2) else { return }
       discard(place, into: &changes)
       counters.tuplesYielded &+= 1
     }

@@ -185,6 +185,7 @@ extension TupleMap {
     into changes: inout ChangeBuffer
   ) throws(DecodeError) {
     let count = try cursor.read(UInt8.self)
+    guard count > 0 else { throw .outOfRange }
     let isOfSession = session.phase != .idle && session.slot == slot
     if source == slot { sourceUntil = now + Self.answerTime }
     for _ in 0..<count {
@@ -206,7 +207,7 @@ extension TupleMap {
     let isBusy = source != nil && source != slot && now < sourceUntil
     return TupleSummary(
       flags: (asks ? TupleSummary.asks : 0) | (isBusy ? TupleSummary.isBusy : 0), count: UInt64(table.count),
-      fingerprint: table.fingerprint, sharedAt: sharedAt)
+      fingerprint: table.fingerprint, sharedAt: sharedAt, sharedSince: sharedSince)
   }
 
   /// Writes our summary if it is due.
@@ -241,8 +242,16 @@ extension TupleMap {
     }
     guard theirs.count != UInt64(table.count) || theirs.fingerprint != table.fingerprint else {
       links[slot].repeats = 0
-      didShare(through: clock.reading(now))
+      // Two that may both have been away for long know nothing of who was not.
+      if !isDoubted(now) || isLonger(theirs.sharedAt, than: sharedAt) {
+        didShare(through: clock.reading(now), since: theirs.sharedSince)
+      }
       return
+    }
+    if clock.accepts(theirs.sharedAt, now), theirs.sharedAt > sharedElsewhere {
+      // What they have forgotten by that date is not to be told them again.
+      sharedElsewhere = theirs.sharedAt
+      if table.tombstoneCount > 0, dropNext == nil { dropNext = 0 }
     }
     let isBehind = mustYield(to: theirs, now: now)
     if isAnswer && !isAhead(of: theirs) || isBehind {
@@ -254,25 +263,41 @@ extension TupleMap {
     }
   }
 
-  /// Notes that all that was here at a reading of the clock is with a neighbour too.
-  mutating func didShare(through reading: TupleClock) {
-    if writers.isInTouch { sharedAt = max(sharedAt, reading) }
+  /// Notes that all that was here at a reading of the clock is with a neighbour too, who has been in touch since some
+  /// other reading.
+  mutating func didShare(through reading: TupleClock, since: TupleClock) {
+    guard writers.isInTouch else { return }
+    if sharedAt.bits == 0 || isLonger(reading, than: sharedAt) {
+      // After a gap it begins anew.
+      sharedSince = reading
+    } else if sharedSince.bits == 0 {
+      sharedSince = sharedAt
+    }
+    sharedAt = max(sharedAt, reading)
+    if since.bits != 0 { sharedSince = min(sharedSince, since) }
+  }
+
+  /// Whether a reading is so much later than another that removals between them may have been forgotten.
+  ///
+  /// Three quarters of the horizon, so that nobody forgets earlier than this.
+  private func isLonger(_ reading: TupleClock, than other: TupleClock) -> Bool {
+    reading.milliseconds > other.milliseconds &+ (horizon - horizon / 4)
   }
 
   /// Whether this node was away for so long that others have forgotten what they removed meanwhile: then what it has
-  /// and a neighbour has not was removed.
-  ///
-  /// Three quarters of the horizon, so that nobody forgets earlier than this.
+  /// and a neighbour has not was removed. The neighbour must have been in touch all the time: one that came later
+  /// has seen nothing removed.
   private func mustYield(to theirs: TupleSummary, now: Instant) -> Bool {
     // Whoever claims to have been in touch in the future has a wrong clock, and is right about nothing.
     sharedAt.bits != 0 && clock.accepts(theirs.sharedAt, now) && !ablations.contains(.yielding)
-      && theirs.sharedAt.milliseconds > sharedAt.milliseconds &+ (horizon - horizon / 4)
+      && isLonger(theirs.sharedAt, than: sharedAt) && theirs.sharedSince.bits != 0
+      && theirs.sharedSince <= sharedAt
   }
 
   /// Whether a neighbour was away for so long: it compares, and not we.
   private func isAhead(of theirs: TupleSummary) -> Bool {
-    theirs.sharedAt.bits != 0
-      && sharedAt.milliseconds > theirs.sharedAt.milliseconds &+ (horizon - horizon / 4)
+    theirs.sharedAt.bits != 0 && isLonger(sharedAt, than: theirs.sharedAt) && sharedSince.bits != 0
+      && sharedSince <= theirs.sharedAt
   }
 
   /// Whether this node may have been away for so long that it does better to hear of others than to tell them.
@@ -310,6 +335,7 @@ extension TupleMap {
     session.startedAt = clock.reading(now)
     session.heldUntil = now + Self.sessionTime
     session.isYielding = isYielding
+    session.since = theirs.sharedSince
     session.acceptedBefore = counters.tuplesAccepted
     if !isYielding, others > 4 * ours + 64 {
       askStream(now: now)

@@ -25,10 +25,10 @@ extension TupleMap {
   /// Sends the whole map to a neighbour that says it lacks most of it, unless it says so all the time.
   func offerStream(to slot: Int, now: Instant, counters: inout Counters) {
     guard links[slot].streamNext == 0 else { return }
-    guard links[slot].streamsPaid.pay(interval: Self.streamInterval, burst: Self.streamBurst, now: now) else {
-      askSummary(slot, at: now + Self.streamInterval)
-      return
-    }
+    guard now >= links[slot].streamAfter else { return askSummary(slot, at: links[slot].streamAfter) }
+    // Ever more rarely: who refuses what it is sent lacks it all the same.
+    links[slot].streamAfter = now + Self.streamInterval / 5 << UInt64(min(links[slot].repeats, 10))
+    if links[slot].repeats < .max { links[slot].repeats += 1 }
     beginStream(to: slot, counters: &counters)
   }
 

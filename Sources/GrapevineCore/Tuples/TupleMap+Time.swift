@@ -37,8 +37,9 @@ extension TupleMap {
       guard links[slot].isAsking, now >= links[slot].answerBy else { continue }
       links[slot].isAsking = false
       links[slot].answerBy = .never
-      // A link that has just come up is worth another try; others have their turn again anyway.
-      askSummary(slot, at: now + Self.answerTime)
+      // A link that has just come up is worth another try, and one whose other end keeps no tuples is not.
+      askSummary(slot, at: now + Self.answerTime << UInt64(min(links[slot].repeats, 8)))
+      if links[slot].repeats < .max { links[slot].repeats += 1 }
     }
   }
 
@@ -50,7 +51,7 @@ extension TupleMap {
     deadline = min(deadline, writers.deadline(rules.ephemeralGrace.asNanoseconds))
     if frozenUntil != .never { deadline = min(deadline, min(frozenUntil, frozenSince + Self.freezeLimit)) }
     if let due = timers.due { deadline = min(deadline, max(renewAt, clock.instant(of: due))) }
-    if defendedCount > 0 { deadline = min(deadline, renewAt) }
+    if defendedCount > 0 { deadline = min(deadline, max(renewAt, defendAt)) }
     var rest = up
     while rest != 0 {
       let link = links[rest.trailingZeroBitCount]
@@ -116,9 +117,10 @@ extension TupleMap {
 
   /// Gives up the ephemeral tuples of writers that have been gone for long, unless it is this node that is cut off.
   mutating func endOverdue(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
-    guard writers.isInTouch else { return }
+    guard writers.isInTouch, !writers.isAlone else { return }
     let grace = rules.ephemeralGrace.asNanoseconds
-    while let writer = writers.takeOverdue(grace, now: now) {
+    // One at a time: each costs a way through the map.
+    if let writer = writers.takeOverdue(grace, now: now) {
       for place in 0..<table.placesUsed where !table[place].isFree && table[place].writer == writer {
         guard table.traits(place).contains(.hidden) else { continue }
         guard changes.hasRoom(for: table[place].keyLength) else {
@@ -132,9 +134,9 @@ extension TupleMap {
 
   /// Whether the memory of a removal of the given date has been given up, or is to be.
   func isForgotten(_ clock: TupleClock) -> Bool {
-    clock.bits <= marks.stableThrough || ablations.contains(.tombstones)
-      || horizon < sharedAt.milliseconds
-        && clock.milliseconds < sharedAt.milliseconds - horizon
+    let latest = max(sharedAt, sharedElsewhere).milliseconds
+    return clock.bits <= marks.stableThrough || ablations.contains(.tombstones)
+      || horizon < latest && clock.milliseconds < latest - horizon
   }
 
   /// Goes on giving up memories of removals that have done their work.
@@ -175,7 +177,7 @@ extension TupleMap {
       changes.append(
         .init(record, kind: .renewed, isTold: table.isVisible(place), isStored: true), key: record.key,
         value: record.value)
-      put(record, record.hash, at: place)
+      put(record, record.hash, table.keyHash(record.key), at: place)
       counters.tuplesRefusedClock &+= 1
     }
     clock.restart(now)
@@ -185,6 +187,8 @@ extension TupleMap {
   private static var earliest: TupleClock { TupleClock(bits: 1) }
 
   /// Forgets a tuple that should never have been here.
+  ///
+  /// Call only when there is room for two changes.
   mutating func discard(_ place: Int, into changes: inout ChangeBuffer) {
     if table.isVisible(place) {
       let record = table.record(place)
@@ -192,7 +196,6 @@ extension TupleMap {
         .init(record, kind: .removed, isTold: true, isStored: false), key: record.key,
         value: UnsafeRawBufferPointer(start: nil, count: 0))
     }
-    guard changes.hasRoom(for: table[place].keyLength) else { return }
     forget(place, into: &changes)
   }
 }

@@ -124,10 +124,15 @@ extension TupleMap {
 
 // What is ours and others took for gone.
 extension TupleMap {
-  /// Whether a version is the end of a tuple that this node, which wrote it, still keeps up.
-  func isDefended(_ record: TupleRecord, at place: Int) -> Bool {
-    record.traits.contains(.tombstone) && record.writer == identity && record.version == table[place].version
-      && !table.traits(place).isDisjoint(with: [.ephemeral, .renewed])
+  /// Whether a version is the end of a tuple of which this node knows better: it is kept up here, its time is not over
+  /// by this clock, or its writer is there. Whoever ended it has a clock that is ahead, or was cut off.
+  func isPremature(_ record: TupleRecord, at place: Int, now: Instant) -> Bool {
+    guard record.traits.contains(.tombstone), record.version == table[place].version else { return false }
+    let traits = table.traits(place)
+    if traits.contains(.timed) {
+      return traits.contains(.renewed) || table.expiresAt(place) > clock.milliseconds(now)
+    }
+    return traits.contains(.ephemeral) && writers.isListed && writers.isLiving(record.writer, own: identity)
   }
 
   /// Has a tuple written again soon.
@@ -145,16 +150,21 @@ extension TupleMap {
     if defendedCount > 0, renewAt <= now { renewAt = later }
   }
 
+  /// The least time between two tuples that are written again because others took them for gone. Chosen here: nobody
+  /// can make a node write more than ten a second.
+  private static var defenceInterval: Nanoseconds { 100_000_000 }
+
   /// A tuple that is to be written again now; nil when there is none.
   mutating func takeRenewal(now: Instant) -> Int? {
     guard now >= renewAt else { return nil }
-    while defendedCount > 0 {
+    while defendedCount > 0, now >= defendAt {
       defendedCount -= 1
       let place = Int(defended[defendedCount])
       // It may have been written over since, by a tuple that nobody has to keep up.
       guard !table[place].isFree, table[place].writer == identity, table.isVisible(place),
         !table.traits(place).isDisjoint(with: [.ephemeral, .renewed])
       else { continue }
+      defendAt = now + Self.defenceInterval
       return place
     }
     guard let due = timers.due, due <= clock.milliseconds(now) else { return nil }

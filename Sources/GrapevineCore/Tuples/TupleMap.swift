@@ -22,10 +22,16 @@ struct TupleMap: ~Copyable {
   /// Places of tuples of this node that others took for gone: to be written again. The first `defendedCount` count.
   var defended: InlineArray<16, UInt32> = .init(repeating: 0)
   var defendedCount = 0
+  /// When the next of them may be.
+  var defendAt = Instant()
   /// Who the members are, as far as ephemeral tuples and splits need it.
   var writers: TupleWriters
   /// Up to which reading other members have all that is here.
   var sharedAt = TupleClock(bits: 0)
+  /// Since when that has gone on without a gap, here or where the map came from; 0 while that is not known.
+  var sharedSince = TupleClock(bits: 0)
+  /// The greatest `sharedAt` that a neighbour told of.
+  var sharedElsewhere = TupleClock(bits: 0)
   /// Up to when it is waited for somebody who has been in touch for longer.
   var doubtedUntil = Instant()
   /// All that is older than `sharedAt` is to be forgotten.
@@ -138,15 +144,17 @@ extension TupleMap {
       return .stale
     }
     guard changes.hasRoom(for: record.key.count + record.value.count) else { return .deferred }
-    guard table.hasRoom(for: record, at: place) else {
+    guard table.hasRoom(for: record, at: place),
+      isOwn || place != nil || !record.traits.contains(.tombstone) || table.tombstoneCount < rules.capacity / 2
+    else {
       counters.tuplesRefusedFull &+= 1
       return .refused
     }
-    if !isOwn { counters.tuplesAccepted &+= 1 }
-    if !isOwn, let place, isDefended(record, at: place) {
-      defend(place)
+    if !isOwn, let place, isPremature(record, at: place, now: now) {
+      if record.writer == identity { defend(place) }
       return .stale
     }
+    if !isOwn { counters.tuplesAccepted &+= 1 }
     if record.traits.contains(.ephemeral), !writers.isLiving(record.writer, own: identity) {
       record.traits.insert(.hidden)
     }

@@ -103,7 +103,7 @@ struct TupleTable: ~Copyable {
 
   /// The place of the version with the given hash; nil when there is none.
   func find(hash: UInt64) -> Int? {
-    byHash.find(hash) { entries[$0].hash == hash }
+    byHash.find(scattered(hash)) { entries[$0].hash == hash }
   }
 
 }
@@ -137,7 +137,7 @@ extension TupleTable {
       return place
     }
     uncount(old)
-    byHash.leave(old, entries[old].hash)
+    byHash.leave(old, scattered(entries[old].hash))
     let released = entries[old].block
     if arena.units(of: released) == units, record.key.baseAddress != key(old).baseAddress {
       fill(old, released, with: record, hash: hash)
@@ -172,9 +172,17 @@ extension TupleTable {
     let bytes = arena.bytes(block, count: record.key.count + record.value.count, isTimed: isTimed)
     bytes.copyMemory(from: record.key)
     UnsafeMutableRawBufferPointer(rebasing: bytes[record.key.count...]).copyMemory(from: record.value)
-    byHash.enter(place, hash)
+    byHash.enter(place, scattered(hash))
     fingerprint &+= Self.mixed(hash)
     note(record.traits, by: 1)
+  }
+
+  /// The hash of a version as this node indexes it: everybody can make versions whose hashes end alike, and nobody those
+  /// that end alike here.
+  @inline(__always)
+  private func scattered(_ hash: UInt64) -> UInt64 {
+    let product = (hash ^ secret.first).multipliedFullWidth(by: secret.second | 1)
+    return product.high ^ product.low
   }
 
   /// A sum of hashes as they are would stay the same when two change places bit by bit; of mixed ones it does not.
@@ -197,7 +205,7 @@ extension TupleTable {
   /// Forgets a tuple for good.
   mutating func remove(_ place: Int) {
     uncount(place)
-    byHash.leave(place, entries[place].hash)
+    byHash.leave(place, scattered(entries[place].hash))
     byKey.leave(place, keyHash(key(place)))
     arena.release(entries[place].block)
     entries[place] = TupleEntry()

@@ -13,6 +13,8 @@ struct TupleWriters: ~Copyable {
   var isDirty = false
   /// Whether this node is with most of the members: whoever is not does not judge what others have.
   private(set) var isInTouch = true
+  /// Whether nobody else is known, so that there is nobody to judge.
+  private(set) var isAlone = true
 
   /// Writers waited for at once; more wait for their turn. Chosen here.
   private static var goneLimit: Int { 256 }
@@ -61,6 +63,7 @@ struct TupleWriters: ~Copyable {
       if member.isLiving || member.hasFailed { least = min(least, member.id) }
     }
     let (living, failed) = (members.livingCount, members.counts.failed)
+    isAlone = living <= 1 && failed == 0
     isInTouch = living > failed || living == failed && least == leastLiving
     isDirty = true
   }
@@ -111,7 +114,7 @@ struct TupleWriters: ~Copyable {
   func deadline(_ grace: Nanoseconds) -> Instant {
     var deadline = Instant.never
     // Who is cut off does not judge.
-    guard isInTouch else { return deadline }
+    guard isInTouch, !isAlone else { return deadline }
     for index in 0..<goneCount { deadline = min(deadline, gone[index].since + grace) }
     return deadline
   }

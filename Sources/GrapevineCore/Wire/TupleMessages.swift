@@ -49,15 +49,17 @@ struct TupleSummary {
   var count: UInt64
   var fingerprint: UInt64
   var sharedAt: TupleClock
+  var sharedSince: TupleClock
 
   /// The bytes of a summary, its kind among them.
-  static let lengthLimit = 1 + 1 + 10 + 8 + 8
+  static let lengthLimit = 1 + 1 + 10 + 8 + 8 + 8
 
-  init(flags: UInt8, count: UInt64, fingerprint: UInt64, sharedAt: TupleClock) {
+  init(flags: UInt8, count: UInt64, fingerprint: UInt64, sharedAt: TupleClock, sharedSince: TupleClock) {
     self.flags = flags
     self.count = count
     self.fingerprint = fingerprint
     self.sharedAt = sharedAt
+    self.sharedSince = sharedSince
   }
 
   init(from cursor: inout Cursor) throws(DecodeError) {
@@ -65,6 +67,7 @@ struct TupleSummary {
     count = try cursor.readVariable(in: 0...UInt64(UInt32.max))
     fingerprint = try cursor.read(UInt64.self)
     sharedAt = TupleClock(bits: try cursor.read(UInt64.self))
+    sharedSince = TupleClock(bits: try cursor.read(UInt64.self))
   }
 
   func write(to writer: inout Writer) {
@@ -73,6 +76,7 @@ struct TupleSummary {
     writer.writeVariable(count)
     writer.write(fingerprint)
     writer.write(sharedAt.bits)
+    writer.write(sharedSince.bits)
   }
 }
 
