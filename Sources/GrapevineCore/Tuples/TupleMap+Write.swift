@@ -42,7 +42,8 @@ extension TupleMap {
     try check(condition, at: found)
     guard let place = found, table.isVisible(place) else { return nil }
     let record = TupleRecord(
-      key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), clock: next(after: place, now), writer: identity,
+      key: key, value: UnsafeRawBufferPointer(start: nil, count: 0), clock: next(after: place, now),
+      writer: identity,
       traits: .tombstone)
     try checkRoom(for: record, at: place, changes)
     return record

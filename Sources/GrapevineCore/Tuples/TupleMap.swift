@@ -145,7 +145,8 @@ extension TupleMap {
     }
     guard changes.hasRoom(for: record.key.count + record.value.count) else { return .deferred }
     guard table.hasRoom(for: record, at: place),
-      isOwn || place != nil || !record.traits.contains(.tombstone) || table.tombstoneCount < rules.capacity / 2
+      isOwn || place != nil || !record.traits.contains(.tombstone)
+        || table.tombstoneCount < rules.capacity / 2
     else {
       counters.tuplesRefusedFull &+= 1
       return .refused

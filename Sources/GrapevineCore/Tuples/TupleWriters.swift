@@ -14,7 +14,7 @@ struct TupleWriters: ~Copyable {
   /// Whether this node is with most of the members: whoever is not does not judge what others have.
   private(set) var isInTouch = true
   /// Whether nobody else is known, so that there is nobody to judge.
-  private(set) var isAlone = true
+  private(set) var isAlone = false
 
   /// Writers waited for at once; more wait for their turn. Chosen here.
   private static var goneLimit: Int { 256 }

@@ -53,7 +53,8 @@ enum TupleWire: Equatable {
     switch self {
     case .summary(let flags, let count, let fingerprint, let sharedAt):
       TupleSummary(
-        flags: flags, count: count, fingerprint: fingerprint, sharedAt: TupleClock(bits: sharedAt)
+        flags: flags, count: count, fingerprint: fingerprint, sharedAt: TupleClock(bits: sharedAt),
+        sharedSince: TupleClock(bits: sharedAt)
       ).write(to: &writer)
     case .symbolsWanted(let session, let first, let count):
       writer.write(MessageKind.symbolsWanted)

@@ -33,7 +33,7 @@ struct GrowingIndexTests {
         index.leave(place, hash)
       } else if generator.chance(isFilling ? 0.9 : 0.2) {
         let hash = Self.hash(hashes, &generator)
-        index.enter(place, hash) { model[$0] ?? 0 }
+        index.enter(place, hash)
         model[place] = hash
       }
       let probed = generator.below(capacity)
@@ -63,7 +63,7 @@ struct GrowingIndexTests {
     var index = GrowingIndex(capacity: 5_000)
     var generator = Generator(seed: 3)
     let hashes = (0..<5_000).map { _ in generator.next() }
-    for place in hashes.indices { index.enter(place, hashes[place]) { hashes[$0] } }
+    for place in hashes.indices { index.enter(place, hashes[place]) }
     var asked = 0
     for place in hashes.indices {
       let found = index.find(hashes[place]) { candidate in
@@ -78,7 +78,7 @@ struct GrowingIndexTests {
   @Test("a place that is not there cannot leave")
   func strangers() {
     var index = GrowingIndex(capacity: 20)
-    for place in 0..<10 { index.enter(place, 1) { _ in 1 } }
+    for place in 0..<10 { index.enter(place, 1) }
     index.leave(15, 1)
     index.leave(3, 2)
     for place in 0..<10 {

@@ -99,7 +99,8 @@ struct TupleLimitTests {
     let (world, victim) = (siege.world, siege.victim)
     for number in 0..<2 as Range<UInt8> {
       siege.tuple("twin/\(number)", [number]).withRecord { record in
-        victim.node.tuples.put(record, 0x7777_7777_7777_7777, at: nil)
+        let keyHash = victim.node.tuples.table.keyHash(record.key)
+        victim.node.tuples.put(record, 0x7777_7777_7777_7777, keyHash, at: nil)
       }
     }
     let (before, streams) = (siege.members.map(\.counters.tupleSyncs), victim.counters.tupleStreams)

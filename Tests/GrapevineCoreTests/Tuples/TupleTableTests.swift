@@ -47,7 +47,8 @@ extension TupleTable {
   mutating func put(_ tuple: ModelTuple) -> Int? {
     tuple.withRecord { record in
       let old = find(record.key)
-      return hasRoom(for: record, at: old) ? put(record, hash: record.hash, at: old) : nil
+      return hasRoom(for: record, at: old)
+        ? put(record, hash: record.hash, keyHash: keyHash(record.key), at: old) : nil
     }
   }
 
@@ -186,7 +187,8 @@ struct TupleTableTests {
       guard let place = stage.table.place(key) else { continue }
       var record = stage.table.record(place)
       record.clock = TupleClock(bits: UInt64(step))
-      let again = stage.table.put(record, hash: record.hash, at: place)
+      let again = stage.table.put(
+        record, hash: record.hash, keyHash: stage.table.keyHash(record.key), at: place)
       expect(again == place)
       stage.model[key]?.clock = UInt64(step)
       if step % 250 == 0 { stage.check() }
@@ -198,7 +200,9 @@ struct TupleTableTests {
   func equalHashes() {
     var table = TupleTable(capacity: 16, bytes: 64 << 10, secret: SecretKey(first: 1, second: 2))
     let tuples = [ModelTuple([1], [1], clock: 1), ModelTuple([2], [2], clock: 1)]
-    for tuple in tuples { tuple.withRecord { _ = table.put($0, hash: 77, at: nil) } }
+    for tuple in tuples {
+      tuple.withRecord { _ = table.put($0, hash: 77, keyHash: table.keyHash($0.key), at: nil) }
+    }
     let places = tuples.map { table.place($0.key) }
     expect(places == [0, 1])
     for place in [0, 1] {
