@@ -266,7 +266,7 @@ extension TupleRun {
       if !isEqual { step() }
     }
     if !isEqual { ledger.fail("maps are not the same in the end: \(differences)", simulation) }
-    if report.lastComparisons > 30 {
+    if report.lastComparisons > 120 {
       ledger.fail("\(report.lastComparisons) comparisons in the last minute", simulation)
     }
     ledger.checkEnd(in: simulation)
