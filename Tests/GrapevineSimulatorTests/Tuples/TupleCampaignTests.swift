@@ -19,7 +19,7 @@ struct TupleCampaignTests {
 
   @Test("Whatever fails, all end with the same tuples, and with what was written last")
   func converge() async throws {
-    let reports = try await aside { try Self.reports(1...12) }
+    let reports = try await aside { try Self.reports(1...6) }
     for (seed, report) in reports { #expect(report.holds, "seed \(seed): \(report.failures)") }
     #expect(reports.map(\.report.writes).reduce(0, +) > 500)
     #expect(reports.map(\.report.contested).reduce(0, +) * 5 < reports.map(\.report.keys).reduce(0, +))
@@ -35,7 +35,7 @@ struct TupleCampaignTests {
     "A rule that is left out is noticed",
     arguments: [Ablations.tombstones, .versionOrder])
   func brokenRules(_ ablation: Ablations) async throws {
-    let reports = try await aside { try Self.reports(1...4, ablation) }
+    let reports = try await aside { try Self.reports(1...2, ablation) }
     #expect(reports.contains { !$0.report.holds })
   }
 }
