@@ -14,7 +14,7 @@ struct TupleLateTests {
     let members = try world.cluster(3, configuration: configuration)
     try world.publish("k", [1], by: members[0])
     world.run(500)
-    // The broadcast of the removal is lost to the log of those who repeat that of the value.
+    // The logs still hold both broadcasts when nobody remembers the removal any more.
     try world.remove("k", by: members[1])
     world.run(300_000)
     #expect(members.allSatisfy { $0.node.tombstoneCount == 0 })
