@@ -102,9 +102,9 @@ extension Node {
 
   /// Broadcasts a record of this node's, and takes it.
   private mutating func write(
-    _ record: TupleRecord, now: Instant, into effects: inout Effects
+    _ record: TupleRecord, isHeard: Bool = true, now: Instant, into effects: inout Effects
   ) throws(TupleError) {
-    if lifecycle == .connected {
+    if lifecycle == .connected, isHeard {
       do throws(BroadcastError) {
         _ = try dissemination.broadcast(
           tuples.message(record), level: .reliable, isTagged: true, now: now, counters: &counters)
@@ -121,6 +121,7 @@ extension Node {
   mutating func advanceTuples(now: Instant, into effects: inout Effects) {
     guard tuples.isEnabled else { return }
     tuples.writers.note(membership.table)
+    if !tuples.writers.isInTouch { tuples.sharedNext = TupleClock(bits: 0) }
     // Who is no member keeps up its own all the same: others hear of them when it is one again.
     renewTuples(now: now, into: &effects)
     if lifecycle == .connected {
@@ -140,6 +141,13 @@ extension Node {
         guard effects.changes.hasRoom(for: record.key.count + record.value.count) else { throw .wouldBlock }
         try write(record, now: now, into: &effects)
       } catch {
+        // A neighbour that does not keep up must not cost it its life: then others hear of it by comparing.
+        if error == .wouldBlock, tuples.isUrgent(place, now: now),
+          (try? write(record, isHeard: false, now: now, into: &effects)) != nil
+        {
+          tuples.askOthers(except: nil, up: view.up, now: now)
+          continue
+        }
         tuples.defend(place)
         tuples.renewAt = now + TupleMap.renewalRetry
         return

@@ -4,7 +4,7 @@
 public struct TupleRules: Sendable, Equatable {
   /// Tuples held at most, memories of removed ones among them; 16 to 2^24.
   ///
-  /// What comes beyond is refused and counted. Default: 262,144, chosen here: 24 MiB of the smallest ones.
+  /// What comes beyond is refused and counted. Default: 262,144, chosen here: 28 MiB of the smallest ones.
   public var capacity = 1 << 18
 
   /// Bytes of keys and values held at most; 64 KiB to 4 GiB, and no less than two of the longest values.

@@ -43,8 +43,8 @@ extension TupleMap {
   }
 
   /// Tells all neighbours but one that there may be something new here.
-  mutating func askOthers(except slot: Int, up: SlotMask, now: Instant) {
-    var rest = up & ~(1 << SlotMask(slot))
+  mutating func askOthers(except slot: Int?, up: SlotMask, now: Instant) {
+    var rest = slot.map { up & ~(1 << SlotMask($0)) } ?? up
     while rest != 0 {
       askSummary(rest.trailingZeroBitCount, at: now + Self.gatherTime)
       rest &= rest &- 1
@@ -267,13 +267,27 @@ extension TupleMap {
   /// other reading.
   mutating func didShare(through reading: TupleClock, since: TupleClock) {
     guard writers.isInTouch else { return }
+    // It counts once it is clear that the cluster had not come apart by then.
+    let wait = min(Self.touchMilliseconds, horizon / 8)
+    guard sharedNext.bits != 0, reading.milliseconds >= sharedNext.milliseconds &+ wait else {
+      if sharedNext.bits == 0 { sharedNext = reading }
+      return
+    }
+    settleShare(sharedNext, since: since)
+    sharedNext = reading
+  }
+
+  /// Time after which members know of each other's failure, nearly always. Chosen here: three times what it takes.
+  private static var touchMilliseconds: UInt64 { 30_000 }
+
+  private mutating func settleShare(_ reading: TupleClock, since: TupleClock) {
+    defer { sharedAt = max(sharedAt, reading) }
     if sharedAt.bits == 0 || isLonger(reading, than: sharedAt) {
       // After a gap it begins anew.
       sharedSince = reading
     } else if sharedSince.bits == 0 {
       sharedSince = sharedAt
     }
-    sharedAt = max(sharedAt, reading)
     if since.bits != 0 { sharedSince = min(sharedSince, since) }
   }
 

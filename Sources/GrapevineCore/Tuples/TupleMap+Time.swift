@@ -173,18 +173,14 @@ extension TupleMap {
         let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
         record.expiresAt = clock.milliseconds(now) + lifetime
       }
-      record.clock = Self.earliest
-      changes.append(
-        .init(record, kind: .renewed, isTold: table.isVisible(place), isStored: true), key: record.key,
-        value: record.value)
+      datedAnew &+= 1
+      record.clock = TupleClock(bits: UInt64(datedAnew))
+      append(record, table.isVisible(place) ? .renewed : nil, to: &changes)
       put(record, record.hash, table.keyHash(record.key), at: place)
       counters.tuplesRefusedClock &+= 1
     }
     clock.restart(now)
   }
-
-  /// What every other write counts for more than.
-  private static var earliest: TupleClock { TupleClock(bits: 1) }
 
   /// Forgets a tuple that should never have been here.
   ///

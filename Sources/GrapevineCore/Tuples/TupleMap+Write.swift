@@ -136,6 +136,12 @@ extension TupleMap {
     return traits.contains(.ephemeral) && writers.isListed && writers.isLiving(record.writer, own: identity)
   }
 
+  /// Whether a tuple that is to be written again has less than half of its time left.
+  func isUrgent(_ place: Int, now: Instant) -> Bool {
+    let (end, start) = (table.expiresAt(place), TupleClock(bits: table[place].clock).milliseconds)
+    return end != 0 && clock.milliseconds(now) >= start + (end - min(start, end)) / 2
+  }
+
   /// Has a tuple written again soon.
   mutating func defend(_ place: Int) {
     for index in 0..<defendedCount where Int(defended[index]) == place { return }

@@ -28,6 +28,8 @@ struct TupleMap: ~Copyable {
   var writers: TupleWriters
   /// Up to which reading other members have all that is here.
   var sharedAt = TupleClock(bits: 0)
+  /// What it will be, unless this node turns out to be cut off; 0 for nothing.
+  var sharedNext = TupleClock(bits: 0)
   /// Since when that has gone on without a gap, here or where the map came from; 0 while that is not known.
   var sharedSince = TupleClock(bits: 0)
   /// The greatest `sharedAt` that a neighbour told of.
@@ -42,6 +44,8 @@ struct TupleMap: ~Copyable {
   var settleAt = Instant()
   /// The place at which the search for tombstones to give up goes on; nil while there is none.
   var dropNext: Int?
+  /// Tuples that were dated anew, since the clock they were dated by was wrong: their dates are the first there are.
+  var datedAnew: UInt16 = 0
 
   var sketch: Sketch
   var decoder: SketchDecoder
@@ -168,7 +172,7 @@ extension TupleMap {
   }
 
   /// Reports a version; `kind` is nil when nobody sees it.
-  private func append(_ record: TupleRecord, _ kind: TupleChangeKind?, to changes: inout ChangeBuffer) {
+  func append(_ record: TupleRecord, _ kind: TupleChangeKind?, to changes: inout ChangeBuffer) {
     let unseen: TupleChangeKind = record.traits.contains(.tombstone) ? .removed : .departed
     changes.append(
       .init(record, kind: kind ?? unseen, isTold: kind != nil, isStored: true), key: record.key,

@@ -79,6 +79,7 @@ extension TupleLedger {
         + "\(record.isTold ? "" : " untold")\(record.isStored ? "" : " unstored") expires \(record.expiresAt)"
     )
     if record.isStored, record.kind == .forgotten { return forget(process, key, record, simulation) }
+    if writes[record.version] == nil { enterDatedAnew(process, key, record, simulation) }
     if writes[record.version] == nil { enter(process, key, change, simulation) }
     guard let write = writes[record.version] else {
       return fail("\(process) has \(name(key)) \(record.version), which nobody wrote", simulation)
@@ -94,6 +95,22 @@ extension TupleLedger {
   private func show(_ process: Int, _ key: [UInt8], _ record: ChangeBuffer.Record) {
     let isVisible = record.kind == .published || record.kind == .renewed
     seats[process].shown[key] = isVisible ? record.version : nil
+  }
+
+  /// A version of a node whose clock was wrong: what it has written stays what it is, and counts for less than whatever
+  /// others wrote.
+  private func enterDatedAnew(
+    _ process: Int, _ key: [UInt8], _ record: ChangeBuffer.Record, _ simulation: Simulation
+  ) {
+    guard record.version.clock.milliseconds == 0, record.version.writer == simulation.identity(of: process),
+      var write = seats[process].present[key].flatMap({ writes[$0.version] })
+    else { return }
+    (write.expiresAt, write.isRemoval) = (record.expiresAt, record.isTombstone)
+    (write.holders, write.closedBy) = (0, nil)
+    writes[record.version] = write
+    versions[key, default: []].append(record.version)
+    contested.insert(key)
+    (seats[process].floors[key], seats[process].storedFloors[key]) = (nil, nil)
   }
 
   /// A version that was not known: the write that is being made, or one that a node made to keep a tuple up.
