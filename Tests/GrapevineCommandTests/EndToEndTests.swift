@@ -28,6 +28,8 @@ struct EndToEndTests {
 
     /// Starts the program; `environment` goes on top of this process's.
     init(_ arguments: [String], environment: [String: String] = [:]) throws {
+      // As the program itself does: one that ends before it has read everything is no end of the tests.
+      signal(SIGPIPE, SIG_IGN)
       process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
       process.executableURL = EndToEndTests.program
       process.arguments = arguments

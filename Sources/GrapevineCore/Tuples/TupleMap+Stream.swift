@@ -27,7 +27,7 @@ extension TupleMap {
     guard links[slot].streamNext == 0 else { return }
     guard now >= links[slot].streamAfter else { return askSummary(slot, at: links[slot].streamAfter) }
     // Ever more rarely: who refuses what it is sent lacks it all the same.
-    links[slot].streamAfter = now + Self.streamInterval / 5 << UInt64(min(links[slot].repeats, 10))
+    links[slot].streamAfter = now + (Self.streamInterval / 5) << UInt64(min(links[slot].repeats, 10))
     if links[slot].repeats < .max { links[slot].repeats += 1 }
     beginStream(to: slot, counters: &counters)
   }

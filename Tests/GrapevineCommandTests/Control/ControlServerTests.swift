@@ -15,6 +15,7 @@ struct ControlServerTests {
     let server: ControlServer
 
     init(_ requests: [ControlRequest], patience: Nanoseconds = 10_000_000_000) async throws {
+      signal(SIGPIPE, SIG_IGN)
       let place = ControlPlace(directory: directory)
       try place.prepare()
       path = place.path(port: 7_946)
