@@ -122,6 +122,7 @@ extension Node {
     guard tuples.isEnabled else { return }
     tuples.writers.note(membership.table)
     if !tuples.writers.isInTouch { tuples.sharedNext = TupleClock(bits: 0) }
+    tuples.noteMember(lifecycle == .connected, now: now)
     // Who is no member keeps up its own all the same: others hear of them when it is one again.
     renewTuples(now: now, into: &effects)
     if lifecycle == .connected {
@@ -137,26 +138,26 @@ extension Node {
   private mutating func renewTuples(now: Instant, into effects: inout Effects) {
     while let place = tuples.takeRenewal(now: now) {
       let record = tuples.composeRenewal(place, now: now)
+      guard effects.changes.hasRoom(for: record.key.count + record.value.count) else {
+        return tuples.putOffRenewal(place, now: now)
+      }
       do throws(TupleError) {
-        guard effects.changes.hasRoom(for: record.key.count + record.value.count) else { throw .wouldBlock }
         try write(record, now: now, into: &effects)
       } catch {
         // A neighbour that does not keep up must not cost it its life: then others hear of it by comparing.
-        if error == .wouldBlock, tuples.isUrgent(place, now: now),
+        guard error == .wouldBlock, tuples.isUrgent(place, now: now),
           (try? write(record, isHeard: false, now: now, into: &effects)) != nil
-        {
-          tuples.askOthers(except: nil, up: view.up, now: now)
+        else {
+          tuples.putOffRenewal(place, now: now)
           continue
         }
-        tuples.defend(place)
-        tuples.renewAt = now + TupleMap.renewalRetry
-        return
+        tuples.askOthers(except: nil, up: view.up, now: now)
       }
     }
   }
 
   private mutating func broadcastMark(now: Instant) {
-    guard let mark = tuples.takeMark(members: membership.table.livingCount, now: now) else { return }
+    guard let mark = tuples.takeMark(membership.table, now: now) else { return }
     _ = try? dissemination.broadcast(
       tuples.message(mark), level: .reliable, isTagged: true, now: now, counters: &counters)
   }

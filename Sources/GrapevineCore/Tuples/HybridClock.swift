@@ -11,6 +11,12 @@ struct HybridClock {
   private var origin: Int64 = 0
   /// Whether the time of day was set back by more than others put up with.
   private(set) var wasSetBack = false
+  /// How often it began anew, up to `lastEpoch`, from where it goes on with 0.
+  private var epoch: UInt64 = 0
+
+  /// The part of a count that says in which epoch a reading was given. Chosen here: 4,096 writes a millisecond
+  /// remain, and clocks are seldom set back by much 16 times in the life of a process.
+  private static let (epochShift, lastEpoch): (UInt64, UInt64) = (12, 15)
 
   init(skew: Duration) {
     self.skew = skew.asNanoseconds / 1_000_000
@@ -39,9 +45,16 @@ struct HybridClock {
     return isNever ? .never : Instant(nanoseconds: nanoseconds)
   }
 
-  /// The reading for a write: greater than every one before.
+  /// The reading for a write: greater than every one before, and none that was given before the clock began anew.
   mutating func next(_ now: Instant) -> TupleClock {
-    last = max(TupleClock(milliseconds: milliseconds(now)), TupleClock(bits: last.bits &+ 1))
+    let least = max(TupleClock(milliseconds: milliseconds(now)).bits, last.bits &+ 1)
+    let present = least >> Self.epochShift & Self.lastEpoch
+    if present == epoch {
+      last = TupleClock(bits: least)
+    } else {
+      let whole = least >> 16 &+ (present > epoch ? 1 : 0)
+      last = TupleClock(bits: whole << 16 | epoch << Self.epochShift)
+    }
     return last
   }
 
@@ -59,6 +72,7 @@ struct HybridClock {
   /// Begins anew at the time of day after it was set back: others would refuse what is dated by `last`.
   mutating func restart(_ now: Instant) {
     wasSetBack = false
+    epoch = epoch < Self.lastEpoch ? epoch + 1 : 0
     last = TupleClock(milliseconds: milliseconds(now))
   }
 }

@@ -50,8 +50,8 @@ extension TupleMap {
     var deadline = min(min(syncAt, sessionDeadline), min(partsDeadline, markAt))
     deadline = min(deadline, writers.deadline(rules.ephemeralGrace.asNanoseconds))
     if frozenUntil != .never { deadline = min(deadline, min(frozenUntil, frozenSince + Self.freezeLimit)) }
-    if let due = timers.due { deadline = min(deadline, max(renewAt, clock.instant(of: due))) }
-    if defendedCount > 0 { deadline = min(deadline, max(renewAt, defendAt)) }
+    if let due = timers.due { deadline = min(deadline, clock.instant(of: due)) }
+    if defendedCount > 0 { deadline = min(deadline, defendAt) }
     var rest = up
     while rest != 0 {
       let link = links[rest.trailingZeroBitCount]
@@ -157,29 +157,42 @@ extension TupleMap {
     dropNext = end < table.placesUsed ? end : nil
   }
 
-  /// Dates anew what this node dated by a clock that was far ahead and has been set right: nobody else has taken it,
-  /// and nobody would.
+  /// Dates anew what this node, in this life or an earlier one, dated by a clock that was far ahead and has been set
+  /// right: nobody else has taken it, and nobody would.
   ///
   /// As early as can be, so that whatever others wrote since counts for more.
   mutating func restartClock(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
     // Nobody can have been in touch in the future: by that date all removals would seem forgotten.
     if !clock.accepts(sharedAt, now) { sharedAt = TupleClock(bits: 0) }
     guard clock.wasSetBack else { return }
-    for place in 0..<table.placesUsed where !table[place].isFree && table[place].writer == identity {
+    for place in 0..<table.placesUsed where !table[place].isFree {
       guard !clock.accepts(TupleClock(bits: table[place].clock), now) else { continue }
-      var record = table.record(place)
-      guard changes.hasRoom(for: record.key.count + record.value.count) else { return }
-      if record.traits.contains(.timed) {
-        let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
-        record.expiresAt = clock.milliseconds(now) + lifetime
-      }
-      datedAnew &+= 1
-      record.clock = TupleClock(bits: UInt64(datedAnew))
-      append(record, table.isVisible(place) ? .renewed : nil, to: &changes)
-      put(record, record.hash, table.keyHash(record.key), at: place)
+      let record = table.record(place)
+      guard changes.hasRoom(for: 2 * record.key.count + record.value.count, changes: 2) else { return }
       counters.tuplesRefusedClock &+= 1
+      // What an earlier life removed, or bound to itself, has ended with it.
+      guard record.writer == identity || record.traits.isDisjoint(with: [.tombstone, .ephemeral]) else {
+        discard(place, into: &changes)
+        continue
+      }
+      dateAnew(record, at: place, now: now, into: &changes)
     }
     clock.restart(now)
+  }
+
+  private mutating func dateAnew(
+    _ record: TupleRecord, at place: Int, now: Instant, into changes: inout ChangeBuffer
+  ) {
+    var record = record
+    if record.traits.contains(.timed) {
+      let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
+      record.expiresAt = clock.milliseconds(now) + lifetime
+    }
+    datedAnew &+= 1
+    record.clock = TupleClock(bits: UInt64(datedAnew))
+    record.writer = identity
+    append(record, table.isVisible(place) ? .renewed : nil, to: &changes)
+    put(record, record.hash, table.keyHash(record.key), at: place)
   }
 
   /// Forgets a tuple that should never have been here.

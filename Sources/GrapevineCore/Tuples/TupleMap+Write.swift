@@ -154,7 +154,7 @@ extension TupleMap {
   mutating func postponeWrites(now: Instant) {
     let later = now + 1_000_000_000
     if markAt <= now { markAt = later }
-    if defendedCount > 0, renewAt <= now { renewAt = later }
+    if defendedCount > 0, defendAt <= now { defendAt = later }
   }
 
   /// The least time between two tuples that are written again because others took them for gone. Chosen here: nobody
@@ -163,7 +163,6 @@ extension TupleMap {
 
   /// A tuple that is to be written again now; nil when there is none.
   mutating func takeRenewal(now: Instant) -> Int? {
-    guard now >= renewAt else { return nil }
     while defendedCount > 0, now >= defendAt {
       defendedCount -= 1
       let place = Int(defended[defendedCount])
@@ -177,5 +176,17 @@ extension TupleMap {
     guard let due = timers.due, due <= clock.milliseconds(now) else { return nil }
     let place = timers.first
     return table.traits(place).contains(.renewed) ? place : nil
+  }
+  /// Has a tuple written again later: it could not be now.
+  ///
+  /// One after the other, so that those that have time left do not hold up one that has none.
+  mutating func putOffRenewal(_ place: Int, now: Instant) {
+    if timers.count > 0, timers.first == place {
+      let later = clock.milliseconds(now) + Self.renewalRetry / 1_000_000
+      timers.postpone(to: min(table.expiresAt(place), later), of: table)
+    } else {
+      defend(place)
+      defendAt = now + Self.renewalRetry
+    }
   }
 }

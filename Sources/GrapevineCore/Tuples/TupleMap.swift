@@ -17,8 +17,6 @@ struct TupleMap: ~Copyable {
   var table: TupleTable
   var clock: HybridClock
   var timers: TupleTimers
-  /// When renewals that found no room in the outbox are tried again.
-  var renewAt = Instant()
   /// Places of tuples of this node that others took for gone: to be written again. The first `defendedCount` count.
   var defended: InlineArray<16, UInt32> = .init(repeating: 0)
   var defendedCount = 0

@@ -44,6 +44,8 @@ struct TupleMarks: ~Copyable {
   var isDirty = false
   /// All removals up to this date are known to all members.
   var stableThrough: UInt64 = 0
+  /// Since when this node is a member, in milliseconds since 1970; nil while it is none.
+  var memberSince: UInt64?
 
   init(capacity: Int) { entries = FixedTable(count: capacity) }
 
@@ -86,14 +88,21 @@ extension TupleMap {
   /// Time between looks at all marks, which take a step for each two members. Chosen here.
   private static var settleTime: Nanoseconds { 1_000_000_000 }
 
+  /// Notes whether this node is a member.
+  mutating func noteMember(_ isMember: Bool, now: Instant) {
+    let present = clock.milliseconds(now)
+    // Later than now only by a clock that has been set back since.
+    marks.memberSince = isMember ? min(marks.memberSince ?? present, present) : nil
+  }
+
   /// The mark to be broadcast now; nil when there is none.
-  mutating func takeMark(members: Int, now: Instant) -> TupleMark? {
+  mutating func takeMark(_ members: borrowing MemberTable, now: Instant) -> TupleMark? {
     guard now >= markAt else { return nil }
     guard table.tombstoneCount > 0, writers.isListed else {
       markAt = .never
       return nil
     }
-    let interval = Self.markMilliseconds * UInt64(max(1, members) / Self.membersPerInterval + 1)
+    let interval = Self.markMilliseconds * UInt64(max(1, members.livingCount) / Self.membersPerInterval + 1)
     let present = clock.milliseconds(now)
     markAt = clock.instant(of: (present / interval + 1) * interval)
     // What is dated earlier than this has come, unless a clock is wrong by more than is allowed.
@@ -101,6 +110,12 @@ extension TupleMap {
     let settled = present - min(present, 2 * clock.skew + Self.settleMilliseconds)
     let through = TupleClock(milliseconds: settled / interval * interval)
     guard through.bits > marks.stableThrough else { return nil }
+    // A newcomer hears of the members one by one, and would take the first few for all.
+    guard let since = marks.memberSince, through.milliseconds >= since else { return nil }
+    // Who knows of somebody that is gone says nothing: newcomers are not told of it, and would not wait for it.
+    for place in 0..<members.placesUsed where !members[place].isFree && !members[place].isLiving {
+      return nil
+    }
     let mark = mark(through: through)
     guard mark.sum != 0 else { return nil }
     marks.note(mark, of: identity)

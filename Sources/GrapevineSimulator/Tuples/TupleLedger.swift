@@ -11,6 +11,8 @@ struct TupleWrite {
   var isRemoval = false
   var isEphemeral = false
   var isRenewed = false
+  /// Dated by a clock that was wrong: others may have given up removals of a later date before they hear of it.
+  var isWild = false
   var expiresAt: UInt64 = 0
   var process: Int
   /// The processes that have known it; one that lost its memory knows nothing.
@@ -50,6 +52,8 @@ final class TupleLedger {
   private(set) var lateReturns = 0
   /// Somebody was away for longer than removals are remembered.
   var hasLongAbsence = false
+  /// It was a split: then one side counts as the absent one, and its removals as never made.
+  var hadLongSplit = false
   var hadWildClock = false
   /// Milliseconds by which clocks that are right differ at most.
   var slack: UInt64 = 0
@@ -131,9 +135,10 @@ extension TupleLedger {
     }
     write.expiresAt = record.expiresAt
     (write.holders, write.closedBy) = (0, nil)
+    write.isWild = seats[process].isWild
     writes[record.version] = write
     versions[key, default: []].append(record.version)
-    if seats[process].isWild { contested.insert(key) }
+    if write.isWild { contested.insert(key) }
   }
 
   private func check(
@@ -160,8 +165,9 @@ extension TupleLedger {
     guard let floor = seats[process].floors[key], record.version < floor, !seats[process].isWild else {
       return
     }
-    if hasLongAbsence, let removal = seats[process].givenUp[key], record.version < removal,
-      write.closedBy == nil
+    if let removal = seats[process].givenUp[key], record.version < removal,
+      hasLongAbsence && (write.closedBy == nil || hadLongSplit) || write.isWild
+        || writes[removal]?.isWild == true
     {
       lateReturns += 1
       contested.insert(key)
@@ -179,13 +185,14 @@ extension TupleLedger {
       yields += 1
       contested.insert(key)
       (seats[process].floors[key], seats[process].shown[key]) = (nil, nil)
-      if !hasLongAbsence, !seats[process].isWild {
+      if !hasLongAbsence, !seats[process].isWild, writes[record.version]?.isWild != true {
         fail("\(process) gave up \(name(key)) \(record.version)", simulation)
       }
       return
     }
     seats[process].givenUp[key] = record.version
-    guard let removal = writes[record.version], !seats[process].isWild else { return }
+    // One dated long ago by a wrong clock is forgotten at once.
+    guard let removal = writes[record.version], !seats[process].isWild, !removal.isWild else { return }
     for version in versions[key] ?? [] where version < record.version {
       guard let write = writes[version], write.holders & removal.holders != 0 else { continue }
       writes[version]?.closedBy = record.version

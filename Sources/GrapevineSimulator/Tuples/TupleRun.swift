@@ -108,7 +108,12 @@ extension TupleRun {
     if schedule.hasLongAbsence, !hadLongAbsence, generator.chance(0.05) {
       hadLongAbsence = true
       let seconds = schedule.horizon * (10 + generator.below(4)) / 10
-      if generator.chance(0.5) { split(tick, seconds: seconds) } else { crash(tick, seconds: seconds) }
+      if generator.chance(0.5) {
+        ledger.hadLongSplit = true
+        split(tick, seconds: seconds)
+      } else {
+        crash(tick, seconds: seconds)
+      }
     }
     if generator.chance(0.015), partitionEnd == nil, let seconds = takeAbsence(2...25) {
       split(tick, seconds: seconds)
@@ -209,8 +214,9 @@ extension TupleRun {
   private func lifetime() -> TupleLifetime {
     switch generator.below(10) {
     case 0, 1: .expires(after: .milliseconds(200 + generator.below(20_000)))
-    // Longer than clocks differ: whose clock is that far ahead would never see it.
-    case 2: .renewed(every: .milliseconds(4_000 + generator.below(12_000)))
+    // Longer than clocks differ: whose clock is that far ahead would never see it. Many are written again less often,
+    // so that the small log of these nodes holds what is under way.
+    case 2: .renewed(every: .milliseconds((4_000 + generator.below(12_000)) * (schedule.keys > 100 ? 5 : 1)))
     case 3, 4: .ephemeral
     default: .permanent
     }
@@ -261,7 +267,7 @@ extension TupleRun {
     let after = running.map { simulation.counters(of: $0).tupleSyncs }
     report.lastComparisons = zip(before, after).map { $1 - $0 }.max() ?? 0
     var isEqual = false
-    for _ in 0..<20 where !isEqual {
+    for _ in 0..<80 where !isEqual {
       isEqual = ledger.areEqual(in: simulation)
       if !isEqual { step() }
     }

@@ -42,16 +42,38 @@ struct TupleClockTests {
     }
   }
 
-  @Test("more writes than the counter counts go on in the next millisecond")
+  @Test("more writes than a millisecond holds go on in the next one")
   func counterOverflow() {
     var clock = HybridClock(skew: .seconds(60))
     clock.set(milliseconds: Self.day, now: Instant())
-    clock.observe(TupleClock(bits: Self.day << 16 | 0xfffe))
-    #expect(clock.next(Instant()) == TupleClock(bits: Self.day << 16 | 0xffff))
+    clock.observe(TupleClock(bits: Self.day << 16 | 0xffe))
+    #expect(clock.next(Instant()) == TupleClock(bits: Self.day << 16 | 0xfff))
     #expect(clock.next(Instant()) == TupleClock(milliseconds: Self.day + 1))
     #expect(clock.next(Instant()) == TupleClock(bits: (Self.day + 1) << 16 | 1))
+    // What others count further is not gone below.
+    clock.observe(TupleClock(bits: (Self.day + 1) << 16 | 0xffff))
+    #expect(clock.next(Instant()) == TupleClock(milliseconds: Self.day + 2))
     // Time that went on has a new count.
     #expect(clock.next(Self.instant(5)) == TupleClock(milliseconds: Self.day + 5))
+  }
+
+  @Test("no reading is given twice, however often the clock is set back", arguments: [1, 2, 3])
+  func unique(seed: UInt64) {
+    var clock = HybridClock(skew: .seconds(2))
+    var generator = Generator(seed: seed)
+    var given: Set<UInt64> = []
+    clock.set(milliseconds: Self.day, now: Instant())
+    for _ in 0..<15 {
+      clock.set(milliseconds: Self.day + 10_000, now: Instant())
+      for _ in 0..<100 { #expect(given.insert(clock.next(Instant()).bits).inserted) }
+      clock.set(milliseconds: Self.day, now: Instant())
+      #expect(clock.wasSetBack)
+      clock.restart(Instant())
+      for _ in 0..<100 {
+        clock.observe(TupleClock(bits: Self.day << 16 | UInt64(generator.below(1 << 16))))
+        #expect(given.insert(clock.next(Instant()).bits).inserted)
+      }
+    }
   }
 
   @Test(

@@ -68,4 +68,62 @@ struct TupleLateTests {
     world.run(5_000)
     #expect(members[0].node.tupleCount == 1)
   }
+
+  @Test("A tuple with time left that cannot be written again does not cost one its life that has none")
+  func urgent() throws {
+    let world = World()
+    let members = try world.cluster(2, configuration: World.tuples)
+    try world.publish("long", [1], by: members[0], lifetime: .renewed(every: .seconds(30)))
+    world.run(9_500)
+    try world.publish("short", [1], by: members[0], lifetime: .renewed(every: .seconds(3)))
+    world.run(400)
+    // A neighbour that takes nothing holds up all broadcasts, until it is given up after five seconds.
+    members[1].takesDeliveries = false
+    while (try? world.broadcast(String(repeating: "x", count: 1_000), from: members[0])) != nil {}
+    world.run(4_000)
+    #expect(members[0].node.neighbourCount == 1)
+    #expect(members[0].node.tuples().map(\.key) == [Array("long".utf8), Array("short".utf8)])
+  }
+
+  @Test("Who is not told of a member that is gone does not give up what it might bring back")
+  func goneMember() throws {
+    let world = World()
+    let members = try world.cluster(3, configuration: World.tuples)
+    try world.publish("k", [1], by: members[0])
+    world.run(1_000)
+    world.crash(members[2])
+    world.run(60_000)
+    try world.remove("k", by: members[1])
+    world.run(60_000)
+    let newcomer = try world.add(9, configuration: World.tuples)
+    world.join(newcomer, [members[1].endpoint])
+    world.run(600_000)
+    #expect(newcomer.node.memberCounts.alive == 3)
+    #expect([members[0], members[1], newcomer].allSatisfy { $0.node.tombstoneCount == 1 })
+  }
+
+  @Test("What an earlier life of a node dated in the future is its own again, and reaches the others")
+  func earlierLife() throws {
+    let world = World()
+    let members = try world.cluster(1, configuration: World.tuples)
+    let returned = try world.add(9, configuration: World.tuples)
+    returned.clockError = 1_000_000
+    returned.node.setTimeOfDay(milliseconds: world.timeOfDay(returned), now: world.now)
+    let version = TupleVersion(
+      clock: TupleClock(milliseconds: world.timeOfDay(returned)), writer: MemberID(0x77))
+    for (key, isEphemeral) in [("kept", false), ("bound", true)] {
+      let tuple = Tuple(
+        key: Array(key.utf8), value: [1], version: version, expiresAt: nil, isEphemeral: isEphemeral)
+      #expect(
+        returned.node.recallTuple(StoredTuple(tuple), now: world.now, into: &returned.effects) as Bool)
+    }
+    world.join(returned, [members[0].endpoint])
+    world.run(20_000)
+    #expect(members[0].node.tupleCount == 0)
+    returned.clockError = 0
+    world.run(20_000)
+    #expect(members[0].node.tuples().map(\.key) == [Array("kept".utf8)])
+    #expect(members[0].node.tuples().first?.version.writer == returned.id)
+    #expect(returned.node.tupleFingerprint == members[0].node.tupleFingerprint)
+  }
 }
