@@ -208,6 +208,10 @@ extension Node {
     while let record = membership.introductions.take() {
       overlay.introduce(record, &view, now: now)
     }
+    if let contact = membership.strangeContact {
+      membership.strangeContact = nil
+      overlay.meet(contact, &view, now: now)
+    }
     if let holder = membership.conflict {
       membership.conflict = nil
       effects.events.append(.nameConflict(holder))

@@ -3,7 +3,8 @@
 // SWIM forgets who failed. Here each is asked now and then, more rarely the longer it has been gone: by somebody
 // once in a reconnect interval for ten minutes, however many members there are, and then less and less. One that
 // answers announces itself anew, is introduced to the overlay, and the two ends compare their tables; whoever is
-// alive according to the one and failed to the other is asked in turn.
+// alive according to the one and failed to the other is asked in turn. So are the contacts that no member was found at:
+// halves that were never one know nothing else of each other.
 
 extension Membership {
   /// Time gone for which a member is looked for at the full rate, and the least share of that rate. Chosen here:
@@ -15,10 +16,13 @@ extension Membership {
   private static var hintsAtOnce: Int { 4 }
   private static var hintPause: Nanoseconds { 50_000_000 }
 
-  mutating func advanceReconnects(now: Instant, counters: inout Counters, into effects: inout Effects) {
+  mutating func advanceReconnects(
+    _ view: borrowing Neighbourhood, now: Instant, counters: inout Counters, into effects: inout Effects
+  ) {
     if now >= reconnectAt {
       reconnectAt = now + jittered(rules.reconnectInterval.asNanoseconds)
       forget(now: now)
+      strangeContact = strangeContact(of: view)
       if let place = lostMember(now: now) { again(place, now: now, counters: &counters, into: &effects) }
     }
     if hintCount > 0, now >= hintAt { followHints(now: now, counters: &counters, into: &effects) }
@@ -50,6 +54,24 @@ extension Membership {
       if left <= 0 { break }
     }
     return last
+  }
+
+  /// A contact that is no member's address, if it is this node's turn to look for it.
+  private mutating func strangeContact(of view: borrowing Neighbourhood) -> Endpoint? {
+    guard view.up != 0 else { return nil }
+    let strangers = view.contacts.filter { contact in
+      view.slot(of: contact) == nil && !hasLivingMember(at: contact)
+    }
+    let chance = max(Self.leastShare, 1 / Double(max(1, table.livingCount)))
+    guard !strangers.isEmpty, generator.chance(chance) else { return nil }
+    return strangers[generator.below(strangers.count)]
+  }
+
+  private func hasLivingMember(at endpoint: Endpoint) -> Bool {
+    for place in 0..<table.placesUsed where table[place].endpoint == endpoint && table[place].isLiving {
+      return true
+    }
+    return false
   }
 
   private func share(_ place: Int, now: Instant) -> Double {

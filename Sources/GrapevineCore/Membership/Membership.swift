@@ -57,6 +57,8 @@ struct Membership: ~Copyable {
   /// When suspects of our own are asked again, and members that failed.
   var againAt = Instant.never
   var reconnectAt = Instant.never
+  /// A contact at which nobody is known, to be greeted.
+  var strangeContact: Endpoint?
   /// When the next member that seems to live again is asked; and from which place on.
   var hintAt = Instant.never
   var hintPlace = 0
@@ -334,7 +336,7 @@ extension Membership {
     if isAnnounced, !hasLeft {
       advanceProbes(now: now, counters: &counters, into: &effects)
       advanceSuspects(now: now, counters: &counters, into: &effects)
-      advanceReconnects(now: now, counters: &counters, into: &effects)
+      advanceReconnects(view, now: now, counters: &counters, into: &effects)
       advanceSync(&view, now: now, counters: &counters, into: &effects)
       if let accused = refutedBy, now >= refuteAt { refute(above: accused, now: now, counters: &counters) }
     }

@@ -221,6 +221,16 @@ extension Overlay: OverlayRules {
     }
   }
 
+  /// Asks for a link with whoever is at the address of a contact: perhaps the other half of what should be one cluster.
+  func meet(_ contact: Endpoint, _ view: inout Neighbourhood, now: Instant) {
+    switch self {
+    case .hyParView: view.greet(contact, peer: 0, need: .high, now: now)
+    case .full: view.greet(contact, peer: 0, need: .arc, now: now)
+    // Its subscriptions go to contacts by themselves.
+    case .scamp: break
+    }
+  }
+
   func nextDeadline(_ view: borrowing Neighbourhood) -> Instant {
     switch self {
     case .hyParView(let rules): rules.nextDeadline(view)

@@ -233,4 +233,27 @@ struct JoinTests {
     #expect(members[0].node.neighbours.map(\.member) == [members[1].id])
     #expect(members[0].events.last == .neighbourDown(members[2].id, members[2].endpoint, .timedOut))
   }
+
+  @Test(
+    "Two clusters that never met become one when a contact of one is reached, though all its places are taken"
+  )
+  func strangers() throws {
+    let world = World()
+    var configuration = World.small
+    configuration.membership = MembershipRules()
+    configuration.membership?.capacity = 64
+    // Six that are each other's five neighbours.
+    let members = try world.cluster(6, configuration: configuration)
+    let strangers = Set([World.endpoint(8), World.endpoint(9)])
+    world.isLost = { strangers.contains($0.source) != strangers.contains($0.destination) }
+    let founder = try world.add(8, configuration: configuration)
+    world.join(founder, [])
+    let second = try world.add(9, configuration: configuration)
+    world.join(second, [World.endpoint(1), World.endpoint(8)])
+    world.run(30_000)
+    #expect(members.allSatisfy { $0.node.memberCounts.alive == 6 && $0.node.neighbourCount == 5 })
+    #expect(second.node.memberCounts.alive == 2)
+    world.isLost = { _ in false }
+    #expect(world.run(300_000) { world.members.allSatisfy { $0.node.memberCounts.alive == 8 } })
+  }
 }
