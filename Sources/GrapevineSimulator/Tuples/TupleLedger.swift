@@ -52,6 +52,8 @@ final class TupleLedger {
   private(set) var lateReturns = 0
   /// Somebody was away for longer than removals are remembered.
   var hasLongAbsence = false
+  /// When it began, in milliseconds since 1970: what was written shortly before counts as known to nobody else.
+  var longAbsenceSince: UInt64?
   /// It was a split: then one side counts as the absent one, and its removals as never made.
   var hadLongSplit = false
   var hadWildClock = false
@@ -166,7 +168,8 @@ extension TupleLedger {
       return
     }
     if let removal = seats[process].givenUp[key], record.version < removal,
-      hasLongAbsence && (write.closedBy == nil || hadLongSplit) || write.isWild
+      hasLongAbsence && (write.closedBy == nil || hadLongSplit || isJustBeforeAbsence(record.version))
+        || write.isWild
         || writes[removal]?.isWild == true
     {
       lateReturns += 1
@@ -175,6 +178,13 @@ extension TupleLedger {
       return
     }
     fail("\(process) went back from \(floor) of \(name(key)) to \(record.version)", simulation)
+  }
+
+  /// Whether a version is dated so shortly before the long absence that it may count as never shared: members wait half
+  /// a minute until they believe that a write has reached the others.
+  private func isJustBeforeAbsence(_ version: TupleVersion) -> Bool {
+    guard let since = longAbsenceSince else { return false }
+    return version.clock.milliseconds + 30_000 + 2 * slack >= since
   }
 
   private func forget(

@@ -107,6 +107,7 @@ extension TupleRun {
   private func fail(_ tick: Int, of ticks: Int) {
     if schedule.hasLongAbsence, !hadLongAbsence, generator.chance(0.05) {
       hadLongAbsence = true
+      ledger.longAbsenceSince = (simulation.epoch ?? 0) + simulation.now.nanoseconds / 1_000_000
       let seconds = schedule.horizon * (10 + generator.below(4)) / 10
       if generator.chance(0.5) {
         ledger.hadLongSplit = true
