@@ -41,6 +41,7 @@ let package = Package(
     .target(
       name: "GrapevineStore", dependencies: ["Grapevine", "GrapevineCore", "CSQLite"], swiftSettings: settings
     ),
+    .target(name: "GrapevineDialect", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .executableTarget(
       name: "GrapevineCommand",

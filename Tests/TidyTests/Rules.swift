@@ -220,6 +220,7 @@ let importsAllowed: [String: Set<String>] = [
   "Grapevine": ["GrapevineCore", "GrapevineTransport"],
   "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
   "GrapevineSimulator": ["GrapevineCore"],
+  "GrapevineDialect": ["GrapevineCore"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
   ],
