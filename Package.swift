@@ -22,6 +22,8 @@ let package = Package(
     .library(name: "Grapevine", type: libraryType, targets: ["Grapevine"]),
     .library(name: "GrapevineStore", targets: ["GrapevineStore"]),
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
+    .library(name: "GossipPython", targets: ["GossipPython"]),
+    .library(name: "ClojureGossip", targets: ["ClojureGossip"]),
     .library(name: "GrapevineSimulator", targets: ["GrapevineSimulator"]),
     .executable(name: "grapevine", targets: ["GrapevineCommand"]),
     .executable(name: "grapevine-bench", targets: ["GrapevineBenchmarks"]),
@@ -42,6 +44,10 @@ let package = Package(
       name: "GrapevineStore", dependencies: ["Grapevine", "GrapevineCore", "CSQLite"], swiftSettings: settings
     ),
     .target(name: "GrapevineDialect", dependencies: ["GrapevineCore"], swiftSettings: settings),
+    .target(
+      name: "GossipPython", dependencies: ["GrapevineDialect", "GrapevineCore"], swiftSettings: settings),
+    .target(
+      name: "ClojureGossip", dependencies: ["GrapevineDialect", "GrapevineCore"], swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .executableTarget(
       name: "GrapevineCommand",
@@ -72,6 +78,12 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "GrapevineCommandTests", dependencies: ["GrapevineCommand", "GrapevineSimulator"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "GossipPythonTests", dependencies: ["GossipPython", "GrapevineDialect", "GrapevineCore"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ClojureGossipTests", dependencies: ["ClojureGossip", "GrapevineDialect", "GrapevineCore"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],

@@ -221,6 +221,8 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
   "GrapevineSimulator": ["GrapevineCore"],
   "GrapevineDialect": ["GrapevineCore"],
+  "GossipPython": ["GrapevineDialect", "GrapevineCore"],
+  "ClojureGossip": ["GrapevineDialect", "GrapevineCore"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
   ],

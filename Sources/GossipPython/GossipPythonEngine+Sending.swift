@@ -1,0 +1,112 @@
+// Envelopes, and their way into datagrams.
+
+import GrapevineCore
+import GrapevineDialect
+
+extension GossipPythonEngine {
+  /// The next number for a header: 1 to 9,999, since a fifth digit would shift all that follows.
+  mutating func nextSequence() -> Int {
+    lastSequence = lastSequence % PythonOrigin.lastSequence + 1
+    return lastSequence
+  }
+
+  /// Queues a message; one that has no room is counted and left to repair.
+  @discardableResult
+  mutating func enqueue(
+    _ type: PythonMessageType, _ body: [UInt8], to recipient: Endpoint, sequence: Int? = nil,
+    reserved: Int = 0, attempts: Int, now: Instant
+  ) -> Int {
+    let sequence = sequence ?? nextSequence()
+    let envelope = PythonEnvelope(
+      recipient: recipient, type: type, sequence: sequence, body: body, reserved: reserved,
+      attempts: max(1, attempts), nextAt: now)
+    if !outbound.append(envelope) { counters.droppedExcess &+= 1 }
+    return sequence
+  }
+
+  /// Acknowledges as originals do: with the number in the header. In the field for it they would take it for a
+  /// number of an envelope of theirs, and drop that.
+  mutating func acknowledge(_ sequence: Int, to recipient: Endpoint, now: Instant) {
+    enqueue(
+      .acknowledgement, PythonMessage.acknowledgement(0).body, to: recipient, sequence: sequence, attempts: 1,
+      now: now)
+  }
+
+  /// Sends a message to a peer, unless that is an original whose clock has no room for its originator.
+  mutating func sendData(
+    _ body: [UInt8], of place: Int, to index: Int, isReplay: Bool = false, isMarked: Bool = false,
+    now: Instant
+  ) {
+    if peers[index].kind != .sound {
+      let id = origins[place].id
+      if !peers[index].clock.contains(id) {
+        guard PythonClockBudget.hasRoom(in: peers[index].clock) else {
+          counters.droppedExcess &+= 1
+          return
+        }
+        peers[index].clock.insert(id)
+      }
+    }
+    enqueue(
+      .data, body, to: peers[index].endpoint, reserved: isMarked ? PythonEnvelope.evictionMark : 0,
+      attempts: isReplay ? 1 : configuration.attempts.data, now: now)
+  }
+
+  /// Members that keep to the wire, drawn by lot.
+  mutating func drawSound(_ count: Int, except source: Endpoint) -> [Int] {
+    draw(
+      count,
+      of: peers.indices.filter {
+        peers[$0].isReady && peers[$0].kind == .sound && peers[$0].endpoint != source
+      })
+  }
+
+  /// Some of `places`, drawn by lot.
+  mutating func draw(_ count: Int, of places: [Int]) -> [Int] {
+    var places = places
+    var drawn: [Int] = []
+    while drawn.count < count, !places.isEmpty {
+      drawn.append(places.swapRemove(generator.below(places.count)))
+    }
+    return drawn
+  }
+
+  /// Writes the envelopes that are due.
+  mutating func write(now: Instant, into effects: inout DialectEffects) {
+    var written = (datagrams: UInt64(0), copies: UInt64(0), repeats: UInt64(0))
+    let failed = outbound.send(now: now, retryInterval: configuration.retryInterval.asNanoseconds) {
+      envelope in
+      guard effects.datagrams.hasRoom else { return false }
+      let datagram =
+        PythonDatagram.header(envelope.type, reserved: envelope.reserved, sequence: envelope.sequence)
+        + envelope.body
+      let isTaken = datagram.withUnsafeBytes { effects.datagrams.append($0, to: envelope.recipient) }
+      // A datagram that is too long for the sink can never leave: it counts as sent and lost.
+      guard isTaken else { return true }
+      written.datagrams += 1
+      if envelope.type == .data { written.copies += 1 }
+      if envelope.sentAt != nil { written.repeats += 1 }
+      return true
+    }
+    counters.datagramsSent &+= written.datagrams
+    counters.copiesSent &+= written.copies
+    counters.repeats &+= written.repeats
+    for envelope in failed { noteSilence(envelope) }
+  }
+
+  /// Drops a member that has not been heard since it was first sent what it did not acknowledge.
+  private mutating func noteSilence(_ envelope: PythonEnvelope) {
+    guard let index = place(of: envelope.recipient), let sentAt = envelope.sentAt,
+      peers[index].heardAt < sentAt
+    else { return }
+    drop(index)
+  }
+}
+
+extension Array {
+  /// Removes an element by putting the last one in its place.
+  mutating func swapRemove(_ index: Int) -> Element {
+    swapAt(index, count - 1)
+    return removeLast()
+  }
+}
