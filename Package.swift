@@ -24,6 +24,7 @@ let package = Package(
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
     .library(name: "GossipPython", targets: ["GossipPython"]),
     .library(name: "ClojureGossip", targets: ["ClojureGossip"]),
+    .library(name: "GrapevineDialectNode", targets: ["GrapevineDialectNode"]),
     .library(name: "GrapevineSimulator", targets: ["GrapevineSimulator"]),
     .executable(name: "grapevine", targets: ["GrapevineCommand"]),
     .executable(name: "grapevine-bench", targets: ["GrapevineBenchmarks"]),
@@ -48,6 +49,9 @@ let package = Package(
       name: "GossipPython", dependencies: ["GrapevineDialect", "GrapevineCore"], swiftSettings: settings),
     .target(
       name: "ClojureGossip", dependencies: ["GrapevineDialect", "GrapevineCore"], swiftSettings: settings),
+    .target(
+      name: "GrapevineDialectNode", dependencies: ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
+      swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .executableTarget(
       name: "GrapevineCommand",
@@ -84,6 +88,13 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ClojureGossipTests", dependencies: ["ClojureGossip", "GrapevineDialect", "GrapevineCore"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "GrapevineDialectNodeTests",
+      dependencies: [
+        "GrapevineDialectNode", "GossipPython", "ClojureGossip", "GrapevineDialect", "GrapevineTransport",
+        "GrapevineCore",
+      ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],

@@ -221,6 +221,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
   "GrapevineSimulator": ["GrapevineCore"],
   "GrapevineDialect": ["GrapevineCore"],
+  "GrapevineDialectNode": ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
   "GossipPython": ["GrapevineDialect", "GrapevineCore"],
   "ClojureGossip": ["GrapevineDialect", "GrapevineCore"],
   "GrapevineCommand": [
