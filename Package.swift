@@ -57,6 +57,7 @@ let package = Package(
       name: "GrapevineCommand",
       dependencies: [
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
+        "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
       ],
       swiftSettings: settings),
     .executableTarget(

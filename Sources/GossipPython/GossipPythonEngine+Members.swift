@@ -177,16 +177,32 @@ extension GossipPythonEngine {
   /// wrong, as an original's often are, costs a few Hellos.
   mutating func onMemberList(_ members: [PythonMember], now: Instant) {
     for member in members {
-      guard let endpoint = member.address.endpoint, endpoint != address, place(of: endpoint) == nil else {
-        continue
-      }
-      guard let index = place(of: endpoint, adding: true, now: now) else {
-        counters.droppedExcess &+= 1
-        return
-      }
-      let delay = configuration.introductionDelay.asNanoseconds
-      // Not all at once: a newcomer is named to everybody at the same time.
-      peers[index].helloAt = now + (delay + UInt64(generator.below(500)) * 1_000_000)
+      if let endpoint = member.address.endpoint { hearOf(endpoint, now: now) }
     }
+  }
+
+  /// The place of an originator, which becomes known when there is room. Its name has its address in it: so peers
+  /// find each other that share no contact but an original, whose lists name wrong addresses.
+  mutating func originator(_ id: [UInt8], now: Instant) -> Int? {
+    if let place = origins.place(of: id) { return place }
+    let place = origins.place(of: id, adding: false, now: now)
+    let parts = id.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard place != nil, parts.count == 7, parts[5].elementsEqual("uid".utf8), parts[6].count == 4,
+      let address = PythonMultiaddress(reading: Array(parts[..<5].joined(separator: [UInt8(ascii: "/")])))
+    else { return place }
+    if let endpoint = address.endpoint { hearOf(endpoint, now: now) }
+    return place
+  }
+
+  /// Somebody says that there is a peer: it is greeted after a while.
+  private mutating func hearOf(_ endpoint: Endpoint, now: Instant) {
+    guard endpoint != address, place(of: endpoint) == nil else { return }
+    guard let index = place(of: endpoint, adding: true, now: now) else {
+      counters.droppedExcess &+= 1
+      return
+    }
+    let delay = configuration.introductionDelay.asNanoseconds
+    // Not all at once: a newcomer is named to everybody at the same time.
+    peers[index].helloAt = now + (delay + UInt64(generator.below(500)) * 1_000_000)
   }
 }

@@ -84,7 +84,7 @@ extension GossipPythonEngine {
       takeText(record, payload, from: source, now: now, into: &effects)
       return true
     }
-    guard let place = origins.place(of: record.id, adding: false, now: now) else {
+    guard let place = originator(record.id, now: now) else {
       counters.droppedExcess &+= 1
       return false
     }

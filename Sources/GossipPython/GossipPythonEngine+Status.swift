@@ -67,7 +67,7 @@ extension GossipPythonEngine {
     var ahead: [(place: Int, after: Int)] = []
     var named: Set<Int> = []
     for record in clock.records where !record.id.isEmpty {
-      guard let place = origins.place(of: record.id, adding: false, now: now) else { continue }
+      guard let place = originator(record.id, now: now) else { continue }
       guard named.insert(place).inserted else { continue }
       if origins[place].highest > record.sequence { ahead.append((place, record.sequence)) }
       guard record.sequence > origins[place].floor, !origins[place].isOwn else { continue }

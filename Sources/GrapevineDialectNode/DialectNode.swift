@@ -27,6 +27,7 @@ public actor DialectNode<Engine: DialectEngine & ~Copyable> {
   /// - Parameters:
   ///   - bind: `host:port` or a multiaddress; port 0 takes a free port.
   ///   - advertised: Where others reach the node; by default where it is bound, which then must be one address.
+  ///     Port 0 stands for the bound port.
   ///   - messageLimit: Messages that wait for the reader at most.
   ///   - makeEngine: Makes the engine, given the address that others reach and a random seed.
   /// - Throws: `TransportError` when the address cannot be used, and what `makeEngine` throws.
@@ -39,13 +40,13 @@ public actor DialectNode<Engine: DialectEngine & ~Copyable> {
       transport: transport, advertised: advertised, messageLimit: messageLimit, makeEngine: makeEngine)
   }
 
-  /// Creates a node on a port of an in-memory network whose addresses the engine can name.
   private init(
     transport: any DatagramTransport, advertised: Endpoint?, messageLimit: Int,
     makeEngine: (Endpoint, UInt64) throws -> Engine
   ) throws {
     var entropy = SystemRandomNumberGenerator()
-    let address = advertised ?? transport.localEndpoint
+    var address = advertised ?? transport.localEndpoint
+    if address.port == 0 { address.port = transport.localEndpoint.port }
     let engine = try makeEngine(address, entropy.next())
     (messages, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(max(1, messageLimit)))
     localEndpoint = transport.localEndpoint

@@ -273,4 +273,16 @@ struct PythonOriginalTests {
     #expect(host.engine.members == [original])
     #expect(host.engine.counters.membersLost == 0)
   }
+
+  @Test("an originator is greeted at the address in its name, so that peers meet behind an original")
+  func originators() throws {
+    let (cluster, host) = try seed()
+    cluster.inject(data(1, "/ip4/127.0.0.1/udp/8081/uid/4321", "x"), from: original, to: host)
+    cluster.inject(data(1, "/ip4/127.0.0.1/udp/8082/uid/1795272028.547", "y"), from: original, to: host)
+    cluster.inject(data(1, "/ip4/nowhere/udp/8083/uid/4321", "z"), from: original, to: host)
+    cluster.run(for: .seconds(3))
+    #expect(try cluster.take(for: other).first?.message.type == .hello)
+    #expect(try cluster.take(for: local(8_082)).isEmpty)
+    #expect(host.texts == ["x", "y", "z"])
+  }
 }

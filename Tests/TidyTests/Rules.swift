@@ -226,6 +226,7 @@ let importsAllowed: [String: Set<String>] = [
   "ClojureGossip": ["GrapevineDialect", "GrapevineCore"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
+    "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
   ],
   "GrapevineBenchmarks": [
     "CLinux",

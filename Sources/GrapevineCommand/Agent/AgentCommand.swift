@@ -32,6 +32,12 @@ enum AgentCommand {
         name: "--join-timeout", placeholder: "S", value: .real(0.1...3_600, default: 15),
         help: "Seconds after which joining fails when no contact answers"),
       Option(
+        name: "--dialect", placeholder: "SYSTEM",
+        value: .choice(["grapevine"] + AgentDialect.all.map(\.name), default: "grapevine"),
+        help:
+          "The system to speak; with another than grapevine, only --bind, --advertise, --join, --exit-at-end and --json are understood"
+      ),
+      Option(
         name: "--cluster", placeholder: "NAME", value: .text(default: ""),
         help: "The cluster's name; agents of different names do not hear each other", defaultText: "none"),
       Option(
@@ -125,6 +131,7 @@ enum AgentCommand {
     example: """
       grapevine agent --bind 127.0.0.1:7946
       grapevine agent --bind 127.0.0.1:0 --join 127.0.0.1:7946
+      grapevine agent --dialect gossip-python --bind 127.0.0.1:7070 --join 127.0.0.1:8080
       grapevine agent --bind 0.0.0.0:7946 --name web-1 --tag role=web --data /var/lib/grapevine
       """)
 
@@ -150,6 +157,9 @@ enum AgentCommand {
 
   static func main(_ list: [String]) throws(UsageError) -> Int32 {
     guard let arguments = try table.parse(list) else { return Standard.output(table.help) }
+    if let dialect = AgentDialect.named(arguments.text("--dialect")) {
+      return try DialectCommand.main(dialect, arguments)
+    }
     let options = try AgentOptions(arguments)
     Signals.block()
     let loop: EventLoop

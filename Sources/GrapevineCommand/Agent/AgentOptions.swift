@@ -90,7 +90,7 @@ struct AgentOptions: Sendable {
   }
 
   /// Refuses what cannot be an address; a host that is a name is looked up later.
-  private static func check(_ name: String, _ text: String) throws(UsageError) {
+  static func check(_ name: String, _ text: String) throws(UsageError) {
     do {
       _ = try Endpoint(text)
     } catch .hostInvalid {
