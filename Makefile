@@ -31,6 +31,12 @@ LIBRARY := swift build -c release --scratch-path .build/library --product Grapev
 LIBRARY_BIN := .build/library/release
 LIBRARY_MODULES := GrapevineCore GrapevineTransport Grapevine
 
+# The fuzz targets are single modules: the sources of the core, and of what reads foreign wires without its imports.
+FUZZER := swiftc -O -parse-as-library -swift-version 6 -enable-experimental-feature Lifetimes \
+  -module-name GrapevineFuzz -package-name grapevine -sanitize=fuzzer,address
+FUZZ_RUN := SWIFT_BACKTRACE=enable=no .build/fuzz
+DIALECTS := GrapevineDialect GossipPython ClojureGossip
+
 help:  ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*##/  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
@@ -51,13 +57,14 @@ check: toolchain  ## Check the format, build with warnings as errors, run all te
 	swift build --build-tests $(STRICT)
 	$(LIMIT) swift test --skip-build $(STRICT) </dev/null
 
-fuzz: toolchain  ## Fuzz the node's decoders (RUNS=10000000)
-	mkdir -p .build/fuzz/corpus
-	swiftc -O -parse-as-library -swift-version 6 -enable-experimental-feature Lifetimes \
-	  -module-name GrapevineFuzz -package-name grapevine -sanitize=fuzzer,address \
-	  $$(find Sources/GrapevineCore -name '*.swift') Fuzz/fuzz-node.swift -o .build/fuzz/fuzz-node
-	SWIFT_BACKTRACE=enable=no .build/fuzz/fuzz-node -runs=$(RUNS) -max_len=1201 \
-	  -artifact_prefix=.build/fuzz/ .build/fuzz/corpus
+fuzz: toolchain  ## Fuzz what nodes and peers of other systems read (RUNS=10000000)
+	mkdir -p .build/fuzz/corpus .build/fuzz/corpus-dialects
+	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') Fuzz/fuzz-node.swift -o .build/fuzz/fuzz-node
+	cat $$(find $(DIALECTS:%=Sources/%) -name '*.swift') Fuzz/fuzz-dialects.swift \
+	  | sed '/^import Grapevine/d' >.build/fuzz/dialects.swift
+	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/dialects.swift -o .build/fuzz/fuzz-dialects
+	$(FUZZ_RUN)/fuzz-node -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus
+	$(FUZZ_RUN)/fuzz-dialects -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-dialects
 
 campaign: toolchain  ## Check the reliable level in 200 simulated clusters of 1,000 nodes (CAMPAIGN_RUNS=...)
 	$(RELEASE) --product grapevine

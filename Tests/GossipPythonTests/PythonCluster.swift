@@ -144,6 +144,6 @@ final class Cluster {
       }
       host.collect()
     }
-    for host in hosts where host.isRunning { settle(host) }
+    for host in hosts where host.isRunning && host.engine.nextDeadline <= now { settle(host) }
   }
 }
