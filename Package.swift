@@ -53,9 +53,16 @@ let package = Package(
       name: "GrapevineDialectNode", dependencies: ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
       swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
+    .target(
+      name: "GrapevineBridge",
+      dependencies: [
+        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineDialect", "GrapevineDialectNode",
+      ],
+      swiftSettings: settings),
     .executableTarget(
       name: "GrapevineCommand",
       dependencies: [
+        "GrapevineBridge",
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
         "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
       ],

@@ -34,6 +34,7 @@ enum Main {
       case "agent": return try AgentCommand.main(rest)
       case "members": return try MembersCommand.main(rest)
       case "tuples": return TuplesCommand.main(rest)
+      case "bridge": return try BridgeCommand.main(rest)
       case "demo": return try DemoCommand.main(rest)
       case "simulate": return try SimulateCommand.main(rest)
       case "bench": return BenchCommand.main(rest)
@@ -43,7 +44,7 @@ enum Main {
         throw UsageError(
           command: nil,
           message:
-            "unknown command \(quoted(name)); allowed are agent, members, tuples, demo, simulate and bench")
+            "unknown command \(quoted(name)); allowed are agent, members, tuples, bridge, demo, simulate and bench")
       }
     } catch {
       Standard.error(error.text)
@@ -60,6 +61,7 @@ enum Main {
       agent      Run one member of a cluster: broadcast the lines of standard input, print deliveries
       members    Ask a running agent who is in its cluster
       tuples     Read and write the key/value map that the agents of a cluster share
+      bridge     Carry messages between clusters of different systems
       demo       Start a cluster of agents on this machine, broadcast, and report what arrived when
       simulate   Run a cluster in virtual time on a network that loses, splits and crashes
       bench      Measure Grapevine on this machine

@@ -221,12 +221,15 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
   "GrapevineSimulator": ["GrapevineCore"],
   "GrapevineDialect": ["GrapevineCore"],
+  "GrapevineBridge": [
+    "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineDialect", "GrapevineDialectNode",
+  ],
   "GrapevineDialectNode": ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
   "GossipPython": ["GrapevineDialect", "GrapevineCore"],
   "ClojureGossip": ["GrapevineDialect", "GrapevineCore"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-    "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
+    "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "GossipPython", "ClojureGossip",
   ],
   "GrapevineBenchmarks": [
     "CLinux",

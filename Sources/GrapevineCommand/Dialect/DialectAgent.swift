@@ -49,12 +49,7 @@ actor DialectAgent<Engine: DialectEngine & SendableMetatype & ~Copyable>: Dialec
       self.node = node
       print { [options] in DialectReport.listening(node.localEndpoint, options, &$0) }
       reader = Task(executorPreference: console.loop) { await self.printMessages(node.messages) }
-      var contacts: [Endpoint] = []
-      for contact in options.contacts {
-        // These wires are of IPv4 alone.
-        contacts += try Endpoint.resolve(contact).filter { $0.ipv4 != nil }.prefix(1)
-      }
-      try await node.join(contacts)
+      try await node.join(options.resolvedContacts())
       tell(.connected)
       try startInput(node)
     } catch {
