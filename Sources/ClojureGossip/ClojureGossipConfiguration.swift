@@ -17,8 +17,8 @@ public struct ClojureGossipConfiguration: Sendable {
   public var sightingLimit = 10
   /// The time after which a subscription of the same subscriber is a new one.
   ///
-  /// Default: 30 s, chosen here: copies are under way for seconds at most.
-  public var subscriptionInterval = Duration.seconds(30)
+  /// Default: 8 s, chosen here: copies are under way for less, and newcomers try again after more.
+  public var subscriptionInterval = Duration.seconds(8)
   /// The time between two heartbeats to the members of the view; below four times the check interval of any peer.
   ///
   /// Default: 5 min (README of the original, 2015).
