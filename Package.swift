@@ -50,7 +50,8 @@ let package = Package(
     .target(
       name: "ClojureGossip", dependencies: ["GrapevineDialect", "GrapevineCore"], swiftSettings: settings),
     .target(
-      name: "GrapevineDialectNode", dependencies: ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
+      name: "GrapevineDialectNode",
+      dependencies: ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
       swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(

@@ -29,7 +29,7 @@ extension GossipPythonEngine {
       let peer = peers[index]
       let isSilent = now.since(peer.heardAt) >= configuration.silenceLimit.asNanoseconds
       let isDue = peer.helloAt <= now
-      let isVain = !peer.isMember && isDue && peer.vainHellos >= configuration.attempts.hello
+      let isVain = !peer.isMember && isDue && peer.vainHellos >= attempts(for: peer.endpoint)
       if isSilent || isVain {
         drop(index)
         continue
@@ -37,7 +37,29 @@ extension GossipPythonEngine {
       if isDue { greet(index, now: now) }
       index += 1
     }
-    if lifecycle == .joining, peers.isEmpty { failToJoin() }
+    guard peers.isEmpty else {
+      seekAt = .never
+      return
+    }
+    if lifecycle == .joining { return failToJoin() }
+    // Everybody is gone: whoever took this peer in may come back.
+    if seekAt <= now { seek(now: now) }
+    if seekAt == .never, !contacts.isEmpty { seekAt = now + configuration.helloInterval.asNanoseconds }
+  }
+
+  /// Greets the contacts.
+  mutating func seek(now: Instant) {
+    seekAt = .never
+    for contact in contacts {
+      guard let index = place(of: contact, adding: true, now: now) else { continue }
+      peers[index].helloAt = now
+    }
+  }
+
+  /// Hellos to one that does not answer. Who is only said to be there gets fewer, so that lies about who is make no
+  /// flood of them.
+  private func attempts(for endpoint: Endpoint) -> Int {
+    contacts.contains(endpoint) ? configuration.attempts.hello : min(3, configuration.attempts.hello)
   }
 
   /// Sends a Hello, unless the peer may be joining itself: a Hello would end an original that is.
@@ -197,7 +219,11 @@ extension GossipPythonEngine {
   /// Somebody says that there is a peer: it is greeted after a while.
   private mutating func hearOf(_ endpoint: Endpoint, now: Instant) {
     guard endpoint != address, place(of: endpoint) == nil else { return }
-    guard let index = place(of: endpoint, adding: true, now: now) else {
+    // What is only said leaves room for those who come.
+    let candidates = peers.count { !$0.isMember }
+    guard candidates < max(1, configuration.memberLimit / 4),
+      let index = place(of: endpoint, adding: true, now: now)
+    else {
       counters.droppedExcess &+= 1
       return
     }

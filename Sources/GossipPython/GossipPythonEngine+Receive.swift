@@ -99,7 +99,7 @@ extension GossipPythonEngine {
       return true
     }
     if let index = self.place(of: source), peers[index].kind != .sound {
-      peers[index].clock.insert(record.id)
+      peers[index].learn([record.id])
     }
     if isMarked { origins[place].noteEviction(before: record.sequence, now: now) }
     guard !origins[place].contains(record.sequence) else {

@@ -44,7 +44,7 @@ extension GossipPythonEngine {
           counters.droppedExcess &+= 1
           return
         }
-        peers[index].clock.insert(id)
+        peers[index].learn([id])
       }
     }
     enqueue(

@@ -62,7 +62,7 @@ extension GossipPythonEngine {
   mutating func onStatus(_ clock: PythonClock, from index: Int, now: Instant) {
     let isSound = peers[index].kind == .sound
     let source = peers[index].endpoint
-    if !isSound { peers[index].clock.formUnion(clock.records.map(\.id)) }
+    if !isSound { peers[index].learn(clock.records.map(\.id)) }
     var lacked: [Int] = []
     var ahead: [(place: Int, after: Int)] = []
     var named: Set<Int> = []

@@ -37,6 +37,8 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
   var tickAt = Instant.never
   /// When to look for what is missing.
   var repairAt = Instant.never
+  /// When to greet the contacts again, while nobody is known.
+  var seekAt = Instant.never
   /// Where the next part of a large clock begins.
   var clockCursor = 0
 
@@ -82,7 +84,7 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
     var deadline = outbound.nextDeadline
     if lifecycle == .leaving { return min(deadline, Instant()) }
     guard lifecycle == .connected || lifecycle == .joining else { return deadline }
-    deadline = min(deadline, min(tickAt, repairAt))
+    deadline = min(min(deadline, seekAt), min(tickAt, repairAt))
     let silence = configuration.silenceLimit.asNanoseconds
     for peer in peers { deadline = min(deadline, min(peer.helloAt, peer.heardAt + silence)) }
     return deadline
@@ -101,10 +103,7 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
     self.contacts = contacts
     guard !contacts.isEmpty else { return connect(now: now) }
     lifecycle = .joining
-    for contact in contacts {
-      guard let index = place(of: contact, adding: true, now: now) else { continue }
-      peers[index].helloAt = now
-    }
+    seek(now: now)
   }
 
   mutating func connect(now: Instant) {
@@ -198,7 +197,7 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
     lifecycle = .disconnected
     outbound.removeAll()
     (peers, contacts) = ([], [])
-    (tickAt, repairAt) = (.never, .never)
+    (tickAt, repairAt, seekAt) = (.never, .never, .never)
   }
 
   mutating func failToJoin() { part() }

@@ -113,6 +113,22 @@ struct PythonClusterTests {
     #expect(cluster.hosts[0].engine.counters.membersLost == 1)
   }
 
+  @Test("a peer whose members are all gone greets its contacts until one is back")
+  func comeback() throws {
+    let cluster = try cluster(2, seed: 15)
+    let (seed, host) = (cluster.hosts[0], cluster.hosts[1])
+    seed.isRunning = false
+    cluster.run(for: .seconds(300))
+    #expect(host.engine.members.isEmpty)
+    #expect(host.engine.lifecycle == .connected)
+    seed.isRunning = true
+    cluster.run(for: .seconds(60))
+    #expect(host.engine.members == [local(7_000)])
+    try cluster.broadcast("back", from: seed)
+    cluster.run(for: .seconds(2))
+    #expect(host.texts == ["back"])
+  }
+
   @Test("a name is good for 9,999 messages; then another goes on")
   func renewal() throws {
     var configuration = GossipPythonConfiguration()
