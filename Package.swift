@@ -105,6 +105,13 @@ let package = Package(
         "GrapevineCore",
       ],
       swiftSettings: settings),
+    .testTarget(
+      name: "GrapevineBridgeTests",
+      dependencies: [
+        "GrapevineBridge", "Grapevine", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
+        "GrapevineTransport", "GrapevineCore",
+      ],
+      swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
