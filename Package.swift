@@ -25,6 +25,7 @@ let package = Package(
     .library(name: "GossipPython", targets: ["GossipPython"]),
     .library(name: "ClojureGossip", targets: ["ClojureGossip"]),
     .library(name: "GrapevineDialectNode", targets: ["GrapevineDialectNode"]),
+    .library(name: "GrapevineBridge", targets: ["GrapevineBridge"]),
     .library(name: "GrapevineSimulator", targets: ["GrapevineSimulator"]),
     .executable(name: "grapevine", targets: ["GrapevineCommand"]),
     .executable(name: "grapevine-bench", targets: ["GrapevineBenchmarks"]),

@@ -44,7 +44,8 @@ enum Main {
         throw UsageError(
           command: nil,
           message:
-            "unknown command \(quoted(name)); allowed are agent, members, tuples, bridge, demo, simulate and bench")
+            "unknown command \(quoted(name)); allowed are agent, members, tuples, bridge, demo, simulate and bench"
+        )
       }
     } catch {
       Standard.error(error.text)

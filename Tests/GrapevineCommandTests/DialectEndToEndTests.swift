@@ -60,4 +60,43 @@ struct DialectEndToEndTests {
     founder.process.terminate()
     #expect(founder.finish().code == 0)
   }
+
+  @Test("a bridge carries lines between agents of two systems, and says so")
+  func bridge() throws {
+    let python = try Running(["agent", "--dialect", "gossip-python", "--json", "--bind", "127.0.0.1:0"])
+    let native = try Running(["agent", "--json", "--bind", "127.0.0.1:0"])
+    let addresses = try [python, native].map { agent in
+      let listening = try #require(agent.line(with: "\"listening\""))
+      return try #require(try JSONReader.read(Array(listening.utf8)[...])["address"]?.text)
+    }
+    let bridge = try Running([
+      "bridge", "--json", "--gossip-python", addresses[0], "--join", addresses[1], "--bind", "127.0.0.1:0",
+    ])
+    #expect(bridge.line(with: "\"side\":\"grapevine\"") != nil)
+    // Its tags say that it carries.
+    #expect(native.line(with: "bridge.gossip-python") != nil)
+    native.input.fileHandleForWriting.write(Data("over there\n".utf8))
+    #expect(python.line(with: "\"delivery\"")?.contains("\"payload\":\"over there\"") == true)
+    python.input.fileHandleForWriting.write(Data("and back\n".utf8))
+    #expect(native.line(with: "\"delivery\"")?.contains("\"payload\":\"and back\"") == true)
+    bridge.process.interrupt()
+    let left = bridge.finish()
+    #expect(left.code == 0, "\(left.error)")
+    #expect(left.output.contains("\"to\":\"gossip-python\"") && left.output.contains("\"given\":1"))
+    for agent in [python, native] {
+      agent.process.terminate()
+      #expect(agent.finish().code == 0)
+    }
+  }
+
+  @Test("a bridge with one side, or whose peers could not reach it, is refused with what to do")
+  func bridgeRefusals() throws {
+    let alone = try Running(["bridge", "--gossip-python", "127.0.0.1:7070"]).finish()
+    #expect(alone.code == 64 && alone.error.contains("a bridge has two sides"))
+    let unreachable = try Running(["bridge", "--gossip-python", "192.0.2.1:7070", "--join", "192.0.2.1:7946"])
+      .finish()
+    #expect(unreachable.code == 64 && unreachable.error.contains("--gossip-python-bind is missing"))
+    let nowhere = try Running(["bridge", "--gossip-python", "nowhere", "--join", "127.0.0.1:1"]).finish()
+    #expect(nowhere.code == 64 && nowhere.error.contains("--gossip-python"))
+  }
 }
