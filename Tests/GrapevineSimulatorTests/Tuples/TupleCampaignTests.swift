@@ -19,7 +19,7 @@ struct TupleCampaignTests {
 
   @Test("Whatever fails, all end with the same tuples, and with what was written last")
   func converge() async throws {
-    let reports = try await aside { try Self.reports(1...6) }
+    let reports = try await aside { try Self.reports(1...16) }
     for (seed, report) in reports { #expect(report.holds, "seed \(seed): \(report.failures)") }
     #expect(reports.map(\.report.writes).reduce(0, +) > 500)
     #expect(reports.map(\.report.contested).reduce(0, +) * 5 < reports.map(\.report.keys).reduce(0, +))
