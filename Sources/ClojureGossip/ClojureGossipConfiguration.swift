@@ -45,6 +45,10 @@ public struct ClojureGossipConfiguration: Sendable {
   ///
   /// Default: 200, chosen here: a storm of known texts costs nothing of it.
   public var peerRate = 200
+  /// Subscriptions of all peers together that are treated as their contact, per second; as many at once.
+  ///
+  /// Default: 20, chosen here: each makes up to c + v copies, whoever it came from.
+  public var subscriptionRate = 20
   /// Peers that anything is remembered of. Default: 256, chosen here: four times the view.
   public var peerLimit = 256
   /// Datagrams that may wait to be sent. Default: 4,096, chosen here: 2 MiB.

@@ -155,7 +155,9 @@ extension ClojureGossipEngine {
       peer.subscribedAt = now
       return true
     }
-    guard isNew, subscriber != address else {
+    guard isNew, subscriber != address,
+      subscriptions.pay(rate: configuration.subscriptionRate, now: now)
+    else {
       counters.droppedExcess &+= 1
       return
     }

@@ -35,6 +35,8 @@ public struct ClojureGossipEngine: ~Copyable, DialectEngine {
   var generator: Generator
   var view: [Arc] = []
   var peers: ClojurePeers
+  /// What may still be treated of subscriptions.
+  var subscriptions: ClojureBudget
   var texts: RecentTexts
   var queue: [Outgoing] = []
   var contacts: [Endpoint] = []
@@ -69,6 +71,7 @@ public struct ClojureGossipEngine: ~Copyable, DialectEngine {
     (self.configuration, self.address) = (configuration, address)
     generator = Generator(seed: seed)
     peers = ClojurePeers(limit: configuration.peerLimit, rate: configuration.peerRate)
+    subscriptions = ClojureBudget(rate: configuration.subscriptionRate, now: Instant())
     texts = RecentTexts(
       lifetime: configuration.textLifetime.asNanoseconds, limit: configuration.textLimit)
   }

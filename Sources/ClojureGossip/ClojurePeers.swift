@@ -2,6 +2,26 @@
 
 import GrapevineCore
 
+/// So much per second, and as much at once.
+struct ClojureBudget {
+  private var tokens: Double
+  private var at: Instant
+
+  init(rate: Int, now: Instant) {
+    (tokens, at) = (Double(max(1, rate)), now)
+  }
+
+  /// Takes one; false when there is none.
+  mutating func pay(rate: Int, now: Instant) -> Bool {
+    let rate = Double(max(1, rate))
+    tokens = min(rate, tokens + Double(now.since(at)) / 1e9 * rate)
+    at = now
+    guard tokens >= 1 else { return false }
+    tokens -= 1
+    return true
+  }
+}
+
 /// Another peer, as a sender or as a subscriber.
 struct ClojurePeer {
   let endpoint: Endpoint
@@ -13,9 +33,8 @@ struct ClojurePeer {
   /// How often its subscription was passed on since `sightedAt`.
   var sightings = 0
   var sightedAt = Instant()
-  /// What may still be taken from it, in messages.
-  var tokens: Double
-  var tokensAt: Instant
+  /// What may still be taken from it.
+  var budget: ClojureBudget
 }
 
 /// The peers that anything is remembered of; what was not heard of for longest makes room.
@@ -23,11 +42,11 @@ struct ClojurePeers {
   private(set) var all: [ClojurePeer] = []
   private var places: [Endpoint: Int] = [:]
   private let limit: Int
-  private let rate: Double
+  private let rate: Int
 
   init(limit: Int, rate: Int) {
     self.limit = max(1, limit)
-    self.rate = Double(max(1, rate))
+    self.rate = rate
   }
 
   subscript(endpoint: Endpoint) -> ClojurePeer? { places[endpoint].map { all[$0] } }
@@ -42,7 +61,7 @@ struct ClojurePeers {
   }
 
   private mutating func add(_ endpoint: Endpoint, now: Instant) -> Int {
-    let peer = ClojurePeer(endpoint: endpoint, touchedAt: now, tokens: rate, tokensAt: now)
+    let peer = ClojurePeer(endpoint: endpoint, touchedAt: now, budget: ClojureBudget(rate: rate, now: now))
     var place = all.count
     if all.count < limit {
       all.append(peer)
@@ -58,13 +77,7 @@ struct ClojurePeers {
   /// Whether one more message may be taken from a peer.
   mutating func pay(_ endpoint: Endpoint, now: Instant) -> Bool {
     let rate = rate
-    return update(endpoint, now: now) { peer in
-      peer.tokens = min(rate, peer.tokens + Double(now.since(peer.tokensAt)) / 1e9 * rate)
-      peer.tokensAt = now
-      guard peer.tokens >= 1 else { return false }
-      peer.tokens -= 1
-      return true
-    }
+    return update(endpoint, now: now) { $0.budget.pay(rate: rate, now: now) }
   }
 
   /// Those who hold this peer and said so since `since`.

@@ -232,6 +232,18 @@ struct ClojureEngineTests {
     #expect(host.texts.count == 11)
   }
 
+  @Test("subscriptions of ever new peers make no flood")
+  func subscriptionRate() throws {
+    let (cluster, host) = try founder()
+    cluster.inject("initial", from: first, to: host)
+    _ = cluster.take(for: first)
+    for port in 100..<200 { cluster.inject("initial", from: local(port), to: host) }
+    #expect(cluster.take(for: first).count == 19 * 11)
+    cluster.run(for: .milliseconds(500))
+    for port in 200..<300 { cluster.inject("initial", from: local(port), to: host) }
+    #expect(cluster.take(for: first).count == 10 * 11)
+  }
+
   @Test("random bytes and damaged messages: every input has an outcome, and all state stays bounded")
   func fuzz() throws {
     var configuration = ClojureGossipConfiguration()
