@@ -54,6 +54,7 @@ let package = Package(
       name: "GrapevineDialectNode",
       dependencies: ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
       swiftSettings: settings),
+    .target(name: "Pittacus", dependencies: ["GrapevineCore", "GrapevineDialect"], swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(
       name: "GrapevineBridge",
@@ -112,6 +113,9 @@ let package = Package(
         "GrapevineBridge", "Grapevine", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
         "GrapevineTransport", "GrapevineCore",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "PittacusTests", dependencies: ["Pittacus", "GrapevineDialect", "GrapevineCore"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],

@@ -227,6 +227,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineDialectNode": ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
   "GossipPython": ["GrapevineDialect", "GrapevineCore"],
   "ClojureGossip": ["GrapevineDialect", "GrapevineCore"],
+  "Pittacus": ["GrapevineCore", "GrapevineDialect"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
     "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "GossipPython", "ClojureGossip",

@@ -55,13 +55,13 @@ public struct DatagramBuffer: ~Copyable {
   }
 
   /// The free bytes where the next datagram will lie: `datagramLimit` of them; call only when `hasRoom`.
-  func nextDatagram() -> UnsafeMutableRawBufferPointer {
+  package func nextDatagram() -> UnsafeMutableRawBufferPointer {
     precondition(hasRoom, "no room in the datagram buffer")
     return UnsafeMutableRawBufferPointer(start: storage.pointer(at: bytesUsed), count: datagramLimit)
   }
 
   /// Makes the first `length` bytes of `nextDatagram()` a datagram.
-  mutating func commit(length: Int, to destination: Endpoint) {
+  package mutating func commit(length: Int, to destination: Endpoint) {
     precondition(hasRoom && length <= datagramLimit, "no room in the datagram buffer")
     records[count] = Record(offset: bytesUsed, length: length, destination: destination)
     bytesUsed += length

@@ -1,21 +1,5 @@
 // What a node tells its application besides messages.
 
-/// Where a node is in its life.
-public enum Lifecycle: UInt8, Sendable, CaseIterable {
-  /// Created; it has not joined yet.
-  case initialized
-  /// Looking for a contact that takes it in.
-  case joining
-  /// A member.
-  case connected
-  /// Handing over what neighbours lack before it goes.
-  case leaving
-  /// No longer a member; it may join again.
-  case disconnected
-  /// Its resources are freed.
-  case destroyed
-}
-
 /// Why a neighbour was lost.
 public enum LinkLoss: UInt8, Sendable {
   /// Nothing was heard of it for the configured time.

@@ -14,23 +14,27 @@
 
 /// A fixed number of plain values, all zero bits at first; owned by one holder and freed with it.
 ///
-/// `Element` must be valid when all its bytes are zero.
-struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
-  private let base: UnsafeMutablePointer<Element>
-  let count: Int
+/// `Element` must be valid when all its bytes are zero. Inlinable, because the engines of foreign wires lie in
+/// modules of their own and must not pay for a generic type that is not specialised.
+package struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
+  @usableFromInline let base: UnsafeMutablePointer<Element>
+  package let count: Int
 
   /// Reserves room for `count` elements; memory becomes resident as it is written.
-  init(count: Int) {
+  @inlinable
+  package init(count: Int) {
     base = ZeroedMemory.allocate(bytes: max(1, count) * MemoryLayout<Element>.stride)
       .bindMemory(to: Element.self, capacity: max(1, count))
     self.count = count
   }
 
+  @inlinable
   deinit {
     ZeroedMemory.free(base, bytes: max(1, count) * MemoryLayout<Element>.stride)
   }
 
-  subscript(index: Int) -> Element {
+  @inlinable
+  package subscript(index: Int) -> Element {
     @inline(__always) _read {
       precondition(UInt(bitPattern: index) < UInt(bitPattern: count), "table index out of range")
       yield base[index]
@@ -42,21 +46,25 @@ struct FixedTable<Element: BitwiseCopyable>: ~Copyable {
   }
 
   /// Sets the elements of `range` to zero.
-  func clear(_ range: Range<Int>) {
+  @inlinable
+  package func clear(_ range: Range<Int>) {
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "table range out of range")
-    memset(base + range.lowerBound, 0, range.count * MemoryLayout<Element>.stride)
+    ZeroedMemory.clear(base + range.lowerBound, bytes: range.count * MemoryLayout<Element>.stride)
   }
 
   /// The bytes of the table from `offset` on; the caller keeps to `count`.
-  func pointer(at offset: Int) -> UnsafeMutablePointer<Element> { base + offset }
+  @inlinable
+  package func pointer(at offset: Int) -> UnsafeMutablePointer<Element> { base + offset }
 }
 
 /// Memory that is zero and costs nothing until it is written.
-private enum ZeroedMemory {
+@usableFromInline
+package enum ZeroedMemory {
   /// From here on, memory comes from the system in pages. Smaller pieces come from the C allocator, which
   /// also hands out large ones that were used before, cleared by writing, and so resident as a whole.
   private static var pagesFrom: Int { 16 << 10 }
 
+  @usableFromInline
   static func allocate(bytes: Int) -> UnsafeMutableRawPointer {
     let memory: UnsafeMutableRawPointer?
     if bytes >= pagesFrom {
@@ -71,6 +79,12 @@ private enum ZeroedMemory {
     return memory
   }
 
+  @usableFromInline
+  static func clear(_ memory: UnsafeMutableRawPointer, bytes: Int) {
+    memset(memory, 0, bytes)
+  }
+
+  @usableFromInline
   static func free(_ memory: UnsafeMutableRawPointer, bytes: Int) {
     if bytes >= pagesFrom {
       munmap(memory, bytes)

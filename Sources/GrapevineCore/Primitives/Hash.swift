@@ -3,14 +3,14 @@
 /// SipHash-2-4 (Aumasson, Bernstein, INDOCRYPT 2012) over 64-bit words.
 ///
 /// For what a peer must not be able to guess or to collide: cookies, link keys, positions in hash tables.
-struct SipHash {
+package struct SipHash {
   private var v0: UInt64
   private var v1: UInt64
   private var v2: UInt64
   private var v3: UInt64
   private var words: UInt64 = 0
 
-  init(key: SecretKey) {
+  package init(key: SecretKey) {
     v0 = key.first ^ 0x736f_6d65_7073_6575
     v1 = key.second ^ 0x646f_7261_6e64_6f6d
     v2 = key.first ^ 0x6c79_6765_6e65_7261
@@ -18,7 +18,7 @@ struct SipHash {
   }
 
   @inline(__always)
-  mutating func add(_ word: UInt64) {
+  package mutating func add(_ word: UInt64) {
     words &+= 1
     v3 ^= word
     round()
@@ -26,7 +26,7 @@ struct SipHash {
     v0 ^= word
   }
 
-  mutating func add(_ endpoint: Endpoint) {
+  package mutating func add(_ endpoint: Endpoint) {
     add(endpoint.high)
     add(endpoint.low)
     add(UInt64(endpoint.scope) << 16 | UInt64(endpoint.port))
@@ -56,7 +56,7 @@ struct SipHash {
   }
 
   /// Ends the input, whose length in bytes is part of the hash, and returns it.
-  mutating func finish() -> UInt64 {
+  package mutating func finish() -> UInt64 {
     add((words &* 8) << 56)
     v2 ^= 0xff
     for _ in 0..<4 { round() }
@@ -100,16 +100,16 @@ extension UnsafeRawBufferPointer {
 }
 
 /// The 128-bit key of a `SipHash`.
-struct SecretKey: BitwiseCopyable, Sendable {
-  var first: UInt64
-  var second: UInt64
+package struct SecretKey: BitwiseCopyable, Sendable {
+  package var first: UInt64
+  package var second: UInt64
 
-  init(first: UInt64, second: UInt64) {
+  package init(first: UInt64, second: UInt64) {
     self.first = first
     self.second = second
   }
 
-  init(using generator: inout Generator) {
+  package init(using generator: inout Generator) {
     self.init(first: generator.next(), second: generator.next())
   }
 }

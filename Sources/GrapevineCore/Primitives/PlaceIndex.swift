@@ -4,19 +4,19 @@
 ///
 /// The hash is the table's, with a seed of its own where peers choose the keys. Linear probing, and a removal
 /// closes the gap it leaves (Knuth, TAOCP vol. 3, §6.4, algorithm R), so nothing marks what was once there.
-struct PlaceIndex: ~Copyable {
-  private let slots: FixedTable<UInt32>
-  private let mask: Int
+package struct PlaceIndex: ~Copyable {
+  @usableFromInline let slots: FixedTable<UInt32>
+  @usableFromInline let mask: Int
 
   /// An empty index for a table of `capacity` places.
-  init(capacity: Int) {
+  package init(capacity: Int) {
     let size = Self.size(capacity: capacity)
     slots = FixedTable(count: size)
     mask = size - 1
   }
 
   /// Bytes of an index for a table of `capacity` places.
-  static func bytes(capacity: Int) -> Int { size(capacity: capacity) * MemoryLayout<UInt32>.stride }
+  package static func bytes(capacity: Int) -> Int { size(capacity: capacity) * MemoryLayout<UInt32>.stride }
 
   /// A power of two, at least twice as many as places.
   static func size(capacity: Int) -> Int {
@@ -24,8 +24,8 @@ struct PlaceIndex: ~Copyable {
   }
 
   /// The place of the given hash for which `isIt` says so; nil when there is none.
-  @inline(__always)
-  func find(_ hash: UInt64, _ isIt: (Int) -> Bool) -> Int? {
+  @inlinable @inline(__always)
+  package func find(_ hash: UInt64, _ isIt: (Int) -> Bool) -> Int? {
     var slot = Int(truncatingIfNeeded: hash) & mask
     while slots[slot] != 0 {
       let place = Int(slots[slot]) - 1
@@ -36,14 +36,14 @@ struct PlaceIndex: ~Copyable {
   }
 
   /// Enters a place that is not there yet.
-  func enter(_ place: Int, _ hash: UInt64) {
+  package func enter(_ place: Int, _ hash: UInt64) {
     var slot = Int(truncatingIfNeeded: hash) & mask
     while slots[slot] != 0 { slot = (slot + 1) & mask }
     slots[slot] = UInt32(truncatingIfNeeded: place + 1)
   }
 
   /// Takes a place out; `hashOf` gives the hash of every place that is in the index.
-  func leave(_ place: Int, hashOf: (Int) -> UInt64) {
+  package func leave(_ place: Int, hashOf: (Int) -> UInt64) {
     var slot = Int(truncatingIfNeeded: hashOf(place)) & mask
     while Int(slots[slot]) - 1 != place {
       guard slots[slot] != 0 else { return }
@@ -63,5 +63,5 @@ struct PlaceIndex: ~Copyable {
   }
 
   /// Takes every place out.
-  func removeAll() { slots.clear(0..<slots.count) }
+  package func removeAll() { slots.clear(0..<slots.count) }
 }
