@@ -44,10 +44,16 @@ run: toolchain  ## Run a demo: 8 nodes, 100 messages (RUN_ARGUMENTS="...")
 	$(RELEASE) --product grapevine
 	$(RELEASE_BIN)/grapevine $(RUN_ARGUMENTS)
 
-test: toolchain  ## Run all tests
+test: toolchain libpittacus  ## Run all tests
+	$(CC) -std=gnu11 -Wall -Wextra -Werror -O1 -I out/include Tests/PittacusLibrary/api.c \
+	  -o .build/pittacus/api -L out/lib -lpittacus -Wl,-rpath,$(CURDIR)/out/lib
+	.build/pittacus/api
 	$(LIMIT) swift test </dev/null
 
-bench: toolchain  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
+libpittacus: toolchain
+	Scripts/pittacus-library out
+
+bench: toolchain libpittacus  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
 	$(RELEASE)
 	$(if $(LINUX),$(MAKE) -C Benchmarks/floor)
 	$(RELEASE_BIN)/grapevine bench $(BENCH_ARGUMENTS)
@@ -58,13 +64,17 @@ check: toolchain  ## Check the format, build with warnings as errors, run all te
 	$(LIMIT) swift test --skip-build $(STRICT) </dev/null
 
 fuzz: toolchain  ## Fuzz what nodes and peers of other systems read (RUNS=10000000)
-	mkdir -p .build/fuzz/corpus .build/fuzz/corpus-dialects
+	mkdir -p .build/fuzz/corpus .build/fuzz/corpus-dialects .build/fuzz/corpus-pittacus
 	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') Fuzz/fuzz-node.swift -o .build/fuzz/fuzz-node
 	cat $$(find $(DIALECTS:%=Sources/%) -name '*.swift') Fuzz/fuzz-dialects.swift \
 	  | sed '/^import Grapevine/d' >.build/fuzz/dialects.swift
 	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/dialects.swift -o .build/fuzz/fuzz-dialects
+	cat $$(find Sources/GrapevineDialect Sources/Pittacus -name '*.swift') Fuzz/fuzz-pittacus.swift \
+	  | sed '/^import Grapevine/d' >.build/fuzz/pittacus.swift
+	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/pittacus.swift -o .build/fuzz/fuzz-pittacus
 	$(FUZZ_RUN)/fuzz-node -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus
 	$(FUZZ_RUN)/fuzz-dialects -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-dialects
+	$(FUZZ_RUN)/fuzz-pittacus -runs=$(RUNS) -max_len=1200 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-pittacus
 
 campaign: toolchain  ## Check the reliable level in 200 simulated clusters of 1,000 nodes (CAMPAIGN_RUNS=...)
 	$(RELEASE) --product grapevine
@@ -77,8 +87,9 @@ tuples: toolchain  ## Check maps of tuples in 10,000 simulated clusters (TUPLE_R
 format: toolchain  ## Format the sources in place
 	swift format format --in-place --parallel --recursive $(FORMATTED)
 
-lib: toolchain  ## Build the library, static and dynamic, with its modules, into out/lib
-	rm -rf out/lib
+lib: toolchain  ## Build the libraries, for Swift with their modules and libpittacus for C, into out/lib
+	rm -rf out/lib out/include
+	$(MAKE) libpittacus
 	mkdir -p out/lib/modules
 	GRAPEVINE_LIBRARY=static $(LIBRARY)
 	GRAPEVINE_LIBRARY=dynamic $(LIBRARY)
@@ -86,10 +97,15 @@ lib: toolchain  ## Build the library, static and dynamic, with its modules, into
 	cp $(LIBRARY_MODULES:%=$(LIBRARY_BIN)/Modules/%.swiftmodule) out/lib/modules/
 	cp -R Sources/CLinux/include out/lib/modules/CLinux
 
-install: toolchain  ## Install the commands below PREFIX (/usr/local), honouring DESTDIR
+install: toolchain libpittacus  ## Install the commands and libpittacus below PREFIX (/usr/local), honouring DESTDIR
 	$(RELEASE)
 	mkdir -p "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 $(RELEASE_BIN)/grapevine $(RELEASE_BIN)/grapevine-bench "$(DESTDIR)$(PREFIX)/bin"
+	mkdir -p "$(DESTDIR)$(PREFIX)/lib/pkgconfig" "$(DESTDIR)$(PREFIX)/include/pittacus"
+	install -m 755 out/lib/libpittacus.so "$(DESTDIR)$(PREFIX)/lib"
+	install -m 644 out/lib/libpittacus_static.a "$(DESTDIR)$(PREFIX)/lib"
+	install -m 644 out/include/pittacus/*.h "$(DESTDIR)$(PREFIX)/include/pittacus"
+	Scripts/pittacus-pc "$(PREFIX)" >"$(DESTDIR)$(PREFIX)/lib/pkgconfig/pittacus.pc"
 
 clean:  ## Remove everything that was built
 	rm -rf .build out
@@ -98,4 +114,4 @@ toolchain:
 	@Scripts/toolchain
 	@Scripts/need $(PACKAGES)
 
-.PHONY: help run test bench check fuzz campaign tuples format lib install clean toolchain
+.PHONY: help run test bench check fuzz campaign tuples format lib libpittacus install clean toolchain

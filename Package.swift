@@ -55,6 +55,10 @@ let package = Package(
       dependencies: ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
       swiftSettings: settings),
     .target(name: "Pittacus", dependencies: ["GrapevineCore", "GrapevineDialect"], swiftSettings: settings),
+    .target(name: "CPittacus"),
+    .target(
+      name: "PittacusC", dependencies: ["Pittacus", "GrapevineDialect", "GrapevineCore", "CPittacus"],
+      swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(
       name: "GrapevineBridge",
@@ -74,7 +78,7 @@ let package = Package(
       name: "GrapevineBenchmarks",
       dependencies: [
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-        "CAllocations",
+        "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations",
         .target(name: "CLinux", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: settings),
@@ -115,7 +119,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "PittacusTests", dependencies: ["Pittacus", "GrapevineDialect", "GrapevineCore"],
+      name: "PittacusTests",
+      dependencies: ["Pittacus", "PittacusC", "CPittacus", "GrapevineDialect", "GrapevineCore"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],

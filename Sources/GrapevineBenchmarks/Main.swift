@@ -23,7 +23,7 @@ struct Main {
     Measures Grapevine on this machine and prints a row per figure: value, range of the runs, what is to be reached,
     whether it holds. Ratios are measured side by side with plain C programs in the same run. Takes a few minutes.
 
-      --only GROUP   only this group: core; or a part of one, such as core.flood
+      --only GROUP   only this group: core, pittacus; or a part of one, such as core.flood
       --json         one JSON object a line per row: id, value, unit, low, high, reach, holds, note
 
     Exit codes: 0 every figure holds, 2 some fall short, 1 a benchmark could not run, 64 usage.
@@ -71,6 +71,8 @@ struct Main {
     ("core.tuples.rate", TupleRateBenchmark.report), ("core.tuples.newcomer", TupleRateBenchmark.newcomers),
     ("core.tuples.mesh", TupleMeshBenchmark.report), ("core.tuples.memory", TupleMemoryBenchmark.report),
     ("core.tuples.store", TupleStoreBenchmark.report),
+    ("pittacus.codec", PittacusBenchmark.codec), ("pittacus.spread", PittacusBenchmark.spread),
+    ("pittacus.rate", PittacusBenchmark.rate),
   ]
 
   private static func measure(only: String, json: Bool) throws -> Int32 {

@@ -31,7 +31,8 @@ public protocol DialectEngine: ~Copyable {
 
   /// Takes a message to spread among all members.
   ///
-  /// - Returns: Its number among this peer's messages, from 1.
+  /// - Returns: The number that others deliver it with; where the wire has none, its number among this peer's messages,
+  ///   from 1.
   /// - Throws: `DialectError`, and nothing changed.
   @discardableResult
   mutating func broadcast(_ payload: UnsafeRawBufferPointer, now: Instant) throws(DialectError) -> UInt64

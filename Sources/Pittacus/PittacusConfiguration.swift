@@ -49,8 +49,8 @@ public struct PittacusConfiguration: Sendable {
   /// Numbers of each originator among which a message that arrives late is still told from one that was delivered;
   /// rounded up to a multiple of 64, 64 to 65,536.
   ///
-  /// Default: 1,024; chosen here.
-  public var window = 1_024
+  /// Default: 4,096; chosen here, as many as the log has messages.
+  public var window = 4_096
   /// See `originators`.
   ///
   /// Default: 5 min; chosen here.

@@ -4,6 +4,7 @@ import GrapevineCore
 import GrapevineDialect
 
 extension PittacusEngine {
+  /// Takes one datagram; answers wait for `advance`.
   public mutating func receive(
     _ datagram: UnsafeRawBufferPointer, from source: Endpoint, now: Instant,
     into effects: inout DialectEffects

@@ -4,6 +4,7 @@ import GrapevineCore
 import GrapevineDialect
 
 extension PittacusEngine {
+  /// Does what is due and writes the datagrams that wait, as far as `effects` has room.
   public mutating func advance(now: Instant, into effects: inout DialectEffects) {
     tick(now: now)
     flush(now: now, into: &effects)

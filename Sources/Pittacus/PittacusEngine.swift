@@ -47,7 +47,9 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   /// Scratch for drawing members.
   let drawn = FixedTable<UInt16>(count: 64)
 
+  /// Where the peer is in its life.
   public internal(set) var lifecycle = Lifecycle.initialized
+  /// What happened so far.
   public internal(set) var counters = DialectCounters()
 
   /// The highest number that a peer may be driven to by others: what remains is enough for its own messages.
@@ -91,8 +93,10 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   /// 32,768 messages a second; and 2^31 messages remain for the last of them.
   static func firstNumber(uid: UInt32) -> UInt32 { (uid & 0xffff) << 15 }
 
+  /// The longest payload that `broadcast` takes, in bytes.
   public var payloadLimit: Int { configuration.datagramLimit - PittacusWire.dataHeader }
 
+  /// The members it knows, without itself, in the order in which it met them; a new array each time.
   public var members: [Endpoint] {
     (0..<roster.count).map { roster[roster.place($0)].member.endpoint }
   }
@@ -100,10 +104,16 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   /// The number of members it knows, without itself.
   public var memberCount: Int { roster.count }
 
-  public var nextDeadline: Instant {
-    queue.hasUnsent ? Instant() : min(queue.nextRepeat, nextStatus, min(nextHello, nextCheck))
-  }
+  /// When `advance` must be called next: at once while something waits to be sent.
+  public var nextDeadline: Instant { queue.hasUnsent ? Instant() : nextTimer }
 
+  /// When something is due by itself, whatever waits to be sent.
+  public var nextTimer: Instant { min(min(queue.nextRepeat, nextStatus), min(nextHello, nextCheck)) }
+
+  /// Asks contacts to take it in, again and again until one does; with none, founds a cluster.
+  ///
+  /// - Throws: `alreadyJoined`; `addressUnusable` for a contact of the other address family, for this peer itself and
+  ///   for what nothing can be sent to.
   public mutating func join(_ contacts: [Endpoint], now: Instant) throws(DialectError) {
     guard lifecycle == .initialized else { throw .alreadyJoined }
     for contact in contacts {
@@ -121,6 +131,11 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
     }
   }
 
+  /// Takes a message to spread. With nobody to send it to yet it is kept, and offered to whoever comes.
+  ///
+  /// - Returns: The number that others deliver it with: by default these do not begin at 1, see
+  ///   `PittacusConfiguration.numbersFromUID`.
+  /// - Throws: `notConnected`, `payloadTooLong`, `wouldBlock`; `payloadUnfit` after 2^31 messages or more.
   @discardableResult
   public mutating func broadcast(
     _ payload: UnsafeRawBufferPointer, now: Instant
@@ -140,6 +155,8 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
     return UInt64(ownNumber)
   }
 
+  /// Ends: what is queued is still sent, and nothing said, because the wire has no word for it; peers forget this one
+  /// when it does not answer.
   public mutating func leave(now: Instant) {
     switch lifecycle {
     case .joining, .connected: lifecycle = queue.hasUnsent ? .leaving : .disconnected

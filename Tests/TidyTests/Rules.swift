@@ -228,6 +228,7 @@ let importsAllowed: [String: Set<String>] = [
   "GossipPython": ["GrapevineDialect", "GrapevineCore"],
   "ClojureGossip": ["GrapevineDialect", "GrapevineCore"],
   "Pittacus": ["GrapevineCore", "GrapevineDialect"],
+  "PittacusC": ["Pittacus", "GrapevineCore", "GrapevineDialect", "CPittacus"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
     "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "GossipPython", "ClojureGossip",
@@ -235,7 +236,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineBenchmarks": [
     "CLinux",
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-    "CAllocations",
+    "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations",
   ],
 ]
 
