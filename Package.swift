@@ -22,6 +22,7 @@ let package = Package(
     .library(name: "Grapevine", type: libraryType, targets: ["Grapevine"]),
     .library(name: "GrapevineStore", targets: ["GrapevineStore"]),
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
+    .library(name: "Pittacus", targets: ["Pittacus"]),
     .library(name: "GossipPython", targets: ["GossipPython"]),
     .library(name: "ClojureGossip", targets: ["ClojureGossip"]),
     .library(name: "GrapevineDialectNode", targets: ["GrapevineDialectNode"]),
@@ -69,7 +70,7 @@ let package = Package(
     .executableTarget(
       name: "GrapevineCommand",
       dependencies: [
-        "GrapevineBridge",
+        "GrapevineBridge", "Pittacus",
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
         "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
       ],

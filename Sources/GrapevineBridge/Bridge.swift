@@ -124,7 +124,7 @@ enum BridgeRefusal {
     switch error {
     case DialectError.payloadTooLong, BroadcastError.tooLarge:
       "it has \(length) bytes, and at most \(limit) are carried there"
-    case DialectError.payloadUnfit(let reason): reason
+    case DialectError.payloadUnfit(let reason): "\(reason)"
     case DialectError.nobodyKnown: "nobody is known there who would take it"
     case DialectError.notConnected, BroadcastError.notConnected: "the bridge is no member there any more"
     default: "\(error)"

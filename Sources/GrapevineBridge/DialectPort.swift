@@ -10,6 +10,7 @@ public struct DialectPort<Engine: DialectEngine & SendableMetatype & ~Copyable>:
   public let name: String
   private let node: DialectNode<Engine>
   private let hasPartialView: Bool
+  private let nameOf: @Sendable ([UInt8]) -> String
   private let addressOf: @Sendable ([UInt8]) -> Endpoint?
 
   /// Creates a side of a bridge.
@@ -18,12 +19,15 @@ public struct DialectPort<Engine: DialectEngine & SendableMetatype & ~Copyable>:
   ///   - name: What the cluster speaks.
   ///   - node: The peer in it, whose messages nobody else reads.
   ///   - hasPartialView: Whether it knows some members of its cluster only.
+  ///   - nameOf: What people call an originator, by the bytes that the wire names it by.
   ///   - addressOf: Where an originator is, by the bytes that the wire names it by; nil where they do not say.
   public init(
     name: String, node: DialectNode<Engine>, hasPartialView: Bool = false,
+    nameOf: @escaping @Sendable ([UInt8]) -> String = { String(decoding: $0, as: UTF8.self) },
     addressOf: @escaping @Sendable ([UInt8]) -> Endpoint? = { _ in nil }
   ) {
-    (self.name, self.node, self.hasPartialView, self.addressOf) = (name, node, hasPartialView, addressOf)
+    (self.name, self.node, self.hasPartialView) = (name, node, hasPartialView)
+    (self.nameOf, self.addressOf) = (nameOf, addressOf)
   }
 
   /// Where the peer is known in its cluster.
@@ -45,7 +49,7 @@ public struct DialectPort<Engine: DialectEngine & SendableMetatype & ~Copyable>:
     for await message in node.messages {
       await body(
         BridgeMessage(
-          origin: message.originText, address: addressOf(message.origin), payload: message.payload))
+          origin: nameOf(message.origin), address: addressOf(message.origin), payload: message.payload))
     }
   }
 }

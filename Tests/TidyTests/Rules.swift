@@ -231,7 +231,8 @@ let importsAllowed: [String: Set<String>] = [
   "PittacusC": ["Pittacus", "GrapevineCore", "GrapevineDialect", "CPittacus"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-    "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "GossipPython", "ClojureGossip",
+    "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "Pittacus", "GossipPython",
+    "ClojureGossip",
   ],
   "GrapevineBenchmarks": [
     "CLinux",

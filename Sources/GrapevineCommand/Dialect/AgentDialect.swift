@@ -7,35 +7,64 @@ import GrapevineCore
 import GrapevineDialect
 import GrapevineDialectNode
 import GrapevineTransport
+import Pittacus
 
 /// Another gossip system, by the name that `--dialect` knows it by.
 struct AgentDialect: Sendable {
   let name: String
+  /// Whether its wire names IPv4 addresses only.
+  let isIPv4Only: Bool
   /// Makes an agent that prints and ends on the given thread.
   let makeAgent: @Sendable (DialectOptions, DialectConsole) -> any DialectRunning
   /// Makes a peer that has joined its cluster, as one side of a bridge.
   let makePort: @Sendable (DialectOptions) async throws -> any BridgePort
 
+  /// The name of an originator, as text for people.
+  let nameOf: @Sendable ([UInt8]) -> String
+
   static let all = [
-    AgentDialect("gossip-python", addressOf: pythonAddress) { try GossipPythonEngine(address: $0, seed: $1) },
-    AgentDialect("clojure-gossip", hasPartialView: true) { try ClojureGossipEngine(address: $0, seed: $1) },
+    AgentDialect("pittacus", addressOf: pittacusAddress, nameOf: pittacusName) {
+      try PittacusEngine(
+        address: $0, uid: UInt32(truncatingIfNeeded: WallClock.milliseconds() / 1_000), seed: $1)
+    },
+    AgentDialect("gossip-python", isIPv4Only: true, addressOf: pythonAddress) {
+      try GossipPythonEngine(address: $0, seed: $1)
+    },
+    AgentDialect("clojure-gossip", isIPv4Only: true, hasPartialView: true) {
+      try ClojureGossipEngine(address: $0, seed: $1)
+    },
   ]
 
   static func named(_ name: String) -> AgentDialect? { all.first { $0.name == name } }
 
   private init<Engine: DialectEngine & SendableMetatype & ~Copyable>(
-    _ name: String, hasPartialView: Bool = false,
+    _ name: String, isIPv4Only: Bool = false, hasPartialView: Bool = false,
     addressOf: @escaping @Sendable ([UInt8]) -> Endpoint? = { _ in nil },
+    nameOf: @escaping @Sendable ([UInt8]) -> String = { String(decoding: $0, as: UTF8.self) },
     _ makeEngine: @escaping @Sendable (Endpoint, UInt64) throws -> Engine
   ) {
-    self.name = name
+    (self.name, self.isIPv4Only, self.nameOf) = (name, isIPv4Only, nameOf)
     makeAgent = { DialectAgent($0, console: $1, makeEngine: makeEngine) }
     makePort = { options in
       let node = try await DialectNode(
         bind: options.bind, advertised: options.advertised, makeEngine: makeEngine)
       try await node.join(options.resolvedContacts())
-      return DialectPort(name: name, node: node, hasPartialView: hasPartialView, addressOf: addressOf)
+      return DialectPort(
+        name: name, node: node, hasPartialView: hasPartialView, nameOf: nameOf, addressOf: addressOf)
     }
+  }
+
+  /// Pittacus names an originator by four bytes of its address, its port, and two bytes of its uid.
+  @Sendable private static func pittacusAddress(_ origin: [UInt8]) -> Endpoint? {
+    guard origin.count == 8 else { return nil }
+    let address = origin[..<4].reduce(0) { $0 << 8 | UInt32($1) }
+    return Endpoint(ipv4: address, port: UInt16(origin[4]) << 8 | UInt16(origin[5]))
+  }
+
+  @Sendable private static func pittacusName(_ origin: [UInt8]) -> String {
+    guard let address = pittacusAddress(origin) else { return "" }
+    let uid = UInt16(origin[6]) << 8 | UInt16(origin[7])
+    return "\(address.text)/\(String(uid, radix: 16))"
   }
 
   /// gossip_python names an originator as `/ip4/HOST/udp/PORT/uid/UID`.
@@ -58,9 +87,9 @@ struct DialectOptions: Sendable {
   /// One address of each contact.
   func resolvedContacts() throws -> [Endpoint] {
     var endpoints: [Endpoint] = []
+    let isIPv4Only = AgentDialect.named(dialect)?.isIPv4Only == true
     for contact in contacts {
-      // These wires are of IPv4 alone.
-      endpoints += try Endpoint.resolve(contact).filter { $0.ipv4 != nil }.prefix(1)
+      endpoints += try Endpoint.resolve(contact).filter { !isIPv4Only || $0.ipv4 != nil }.prefix(1)
     }
     return endpoints
   }

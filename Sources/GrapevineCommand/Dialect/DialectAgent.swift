@@ -74,7 +74,7 @@ actor DialectAgent<Engine: DialectEngine & SendableMetatype & ~Copyable>: Dialec
 
   private func printMessages(_ messages: AsyncStream<DialectMessage>) async {
     for await message in messages {
-      print { [isJSON = options.isJSON] in DialectReport.delivery(message, isJSON, &$0) }
+      print { [options] in DialectReport.delivery(message, options, &$0) }
     }
   }
 

@@ -27,14 +27,15 @@ enum DialectReport {
     }
   }
 
-  static func delivery(_ message: DialectMessage, _ isJSON: Bool, _ output: inout JSONWriter) {
-    guard isJSON else {
-      let origin = message.origin.isEmpty ? "" : Report.printable(message.originText) + "  "
+  static func delivery(_ message: DialectMessage, _ options: DialectOptions, _ output: inout JSONWriter) {
+    let name = AgentDialect.named(options.dialect)?.nameOf(message.origin) ?? message.originText
+    guard options.isJSON else {
+      let origin = message.origin.isEmpty ? "" : Report.printable(name) + "  "
       return output.line(origin + Report.printable(message.text))
     }
     output.object { object in
       object.field("event", "delivery")
-      object.field("origin", message.originText)
+      object.field("origin", name)
       object.field("sequence", message.sequence)
       message.payload.withUnsafeBytes { object.field("payload", payload: $0) }
       object.field("at", now)
