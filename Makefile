@@ -44,16 +44,17 @@ run: toolchain  ## Run a demo: 8 nodes, 100 messages (RUN_ARGUMENTS="...")
 	$(RELEASE) --product grapevine
 	$(RELEASE_BIN)/grapevine $(RUN_ARGUMENTS)
 
-test: toolchain libpittacus  ## Run all tests
-	$(CC) -std=gnu11 -Wall -Wextra -Werror -O1 -I out/include Tests/PittacusLibrary/api.c \
-	  -o .build/pittacus/api -L out/lib -lpittacus -Wl,-rpath,$(CURDIR)/out/lib
-	.build/pittacus/api
+test: toolchain $(if $(LINUX),libpittacus)  ## Run all tests
+	$(if $(LINUX),.build/pittacus/api)
 	$(LIMIT) swift test </dev/null
 
+# The library for C, and the program that drives all of it, which `test` runs and `bench` measures with.
 libpittacus: toolchain
 	Scripts/pittacus-library out
+	$(CC) -std=gnu11 -Wall -Wextra -Werror -O1 -I out/include Tests/PittacusLibrary/api.c \
+	  -o .build/pittacus/api -L out/lib -lpittacus -Wl,-rpath,$(CURDIR)/out/lib
 
-bench: toolchain libpittacus  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
+bench: toolchain $(if $(LINUX),libpittacus)  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
 	$(RELEASE)
 	$(if $(LINUX),$(MAKE) -C Benchmarks/floor)
 	$(RELEASE_BIN)/grapevine bench $(BENCH_ARGUMENTS)
@@ -89,7 +90,7 @@ format: toolchain  ## Format the sources in place
 
 lib: toolchain  ## Build the libraries, for Swift with their modules and libpittacus for C, into out/lib
 	rm -rf out/lib out/include
-	$(MAKE) libpittacus
+	$(if $(LINUX),$(MAKE) libpittacus)
 	mkdir -p out/lib/modules
 	GRAPEVINE_LIBRARY=static $(LIBRARY)
 	GRAPEVINE_LIBRARY=dynamic $(LIBRARY)
@@ -97,10 +98,13 @@ lib: toolchain  ## Build the libraries, for Swift with their modules and libpitt
 	cp $(LIBRARY_MODULES:%=$(LIBRARY_BIN)/Modules/%.swiftmodule) out/lib/modules/
 	cp -R Sources/CLinux/include out/lib/modules/CLinux
 
-install: toolchain libpittacus  ## Install the commands and libpittacus below PREFIX (/usr/local), honouring DESTDIR
+install: toolchain $(if $(LINUX),libpittacus)  ## Install the commands and libpittacus below PREFIX (/usr/local), honouring DESTDIR
 	$(RELEASE)
 	mkdir -p "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 $(RELEASE_BIN)/grapevine $(RELEASE_BIN)/grapevine-bench "$(DESTDIR)$(PREFIX)/bin"
+	$(if $(LINUX),$(MAKE) install-libpittacus)
+
+install-libpittacus:
 	mkdir -p "$(DESTDIR)$(PREFIX)/lib/pkgconfig" "$(DESTDIR)$(PREFIX)/include/pittacus"
 	install -m 755 out/lib/libpittacus.so "$(DESTDIR)$(PREFIX)/lib"
 	install -m 644 out/lib/libpittacus_static.a "$(DESTDIR)$(PREFIX)/lib"
@@ -114,4 +118,4 @@ toolchain:
 	@Scripts/toolchain
 	@Scripts/need $(PACKAGES)
 
-.PHONY: help run test bench check fuzz campaign tuples format lib libpittacus install clean toolchain
+.PHONY: help run test bench check fuzz campaign tuples format lib libpittacus install install-libpittacus clean toolchain
