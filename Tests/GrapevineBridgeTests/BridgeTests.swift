@@ -133,10 +133,12 @@ extension BridgeTests {
     try await pythonEnd.join(python.map(\.localEndpoint))
     var ports: [any BridgePort] = [
       port,
-      DialectPort(name: "gossip-python", node: pythonEnd) { origin in
-        let parts = String(decoding: origin, as: UTF8.self).split(separator: "/")
-        return parts.count < 4 ? nil : try? Endpoint("\(parts[1]):\(parts[3])")
-      },
+      DialectPort(
+        name: "gossip-python", node: pythonEnd,
+        addressOf: { origin in
+          let parts = String(decoding: origin, as: UTF8.self).split(separator: "/")
+          return parts.count < 4 ? nil : try? Endpoint("\(parts[1]):\(parts[3])")
+        }),
     ]
     if !clojure.isEmpty {
       let end = try await clojureNode()

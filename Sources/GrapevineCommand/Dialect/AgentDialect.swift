@@ -25,7 +25,8 @@ struct AgentDialect: Sendable {
   static let all = [
     AgentDialect("pittacus", addressOf: pittacusAddress, nameOf: pittacusName) {
       try PittacusEngine(
-        address: $0, uid: UInt32(truncatingIfNeeded: WallClock.milliseconds() / 1_000), seed: $1)
+        address: $0, uid: UInt32(truncatingIfNeeded: GrapevineTransport.WallClock.milliseconds() / 1_000),
+        seed: $1)
     },
     AgentDialect("gossip-python", isIPv4Only: true, addressOf: pythonAddress) {
       try GossipPythonEngine(address: $0, seed: $1)
