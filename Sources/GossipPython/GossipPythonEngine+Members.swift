@@ -208,11 +208,9 @@ extension GossipPythonEngine {
   mutating func originator(_ id: [UInt8], now: Instant) -> Int? {
     if let place = origins.place(of: id) { return place }
     let place = origins.place(of: id, adding: false, now: now)
-    let parts = id.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-    guard place != nil, parts.count == 7, parts[5].elementsEqual("uid".utf8), parts[6].count == 4,
-      let address = PythonMultiaddress(reading: Array(parts[..<5].joined(separator: [UInt8(ascii: "/")])))
-    else { return place }
-    if let endpoint = address.endpoint { hearOf(endpoint, now: now) }
+    if place != nil, let endpoint = PythonMultiaddress(originator: id)?.endpoint {
+      hearOf(endpoint, now: now)
+    }
     return place
   }
 

@@ -32,24 +32,35 @@ extension GossipPythonEngine {
       now: now)
   }
 
-  /// Sends a message to a peer, unless that is an original whose clock has no room for its originator.
+  /// Sends a message to a peer. An original gets those of originators that are in its clock; others only in answer
+  /// to its Status, which says what is in its clock, and as long as that has room.
   mutating func sendData(
     _ body: [UInt8], of place: Int, to index: Int, isReplay: Bool = false, isMarked: Bool = false,
     now: Instant
   ) {
-    if peers[index].kind != .sound {
-      let id = origins[place].id
-      if !peers[index].clock.contains(id) {
-        guard PythonClockBudget.hasRoom(in: peers[index].clock) else {
-          counters.droppedExcess &+= 1
-          return
-        }
-        peers[index].learn([id])
+    let id = origins[place].id
+    if peers[index].kind != .sound, !peers[index].clock.contains(id) {
+      guard isReplay else { return }
+      guard isForOriginals(id), PythonClockBudget.hasRoom(in: peers[index].clock) else {
+        counters.droppedExcess &+= 1
+        return
       }
+      peers[index].learn([id])
     }
     enqueue(
       .data, body, to: peers[index].endpoint, reserved: isMarked ? PythonEnvelope.evictionMark : 0,
       attempts: isReplay ? 1 : configuration.attempts.data, now: now)
+  }
+
+  /// Whether originals are told of an originator that they do not know. Many peers that each told one of another
+  /// would end it; so they agree, without a word, on those with the lowest addresses among them.
+  private func isForOriginals(_ id: [UInt8]) -> Bool {
+    guard let endpoint = PythonMultiaddress(originator: id)?.endpoint else { return false }
+    var lower = address.isBelow(endpoint) ? 1 : 0
+    for peer in peers where peer.isReady && peer.kind == .sound && peer.endpoint.isBelow(endpoint) {
+      lower += 1
+    }
+    return lower < PythonClockBudget.originators
   }
 
   /// Members that keep to the wire, drawn by lot.
@@ -101,6 +112,11 @@ extension GossipPythonEngine {
     else { return }
     drop(index)
   }
+}
+
+extension Endpoint {
+  /// Any order will do that is everywhere the same.
+  fileprivate func isBelow(_ other: Endpoint) -> Bool { (low, port) < (other.low, other.port) }
 }
 
 extension Array {

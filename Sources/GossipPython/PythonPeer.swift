@@ -73,6 +73,10 @@ enum PythonClockBudget {
   /// the same time. Chosen here.
   static let reserve = record + 48 + record + record + 40
 
+  /// The originators that peers agree on to tell originals of. Chosen here: 9 have room in a clock, less the
+  /// original's own record, that of messages without a number, and two for who comes later.
+  static let originators = 5
+
   /// Whether one more originator has room beside those known.
   static func hasRoom(in clock: Set<[UInt8]>) -> Bool {
     var used = reserve

@@ -114,6 +114,7 @@ struct PythonOriginalTests {
   @Test("an acknowledgement ends the repeats, in the original's form and in the one with a field")
   func acknowledged() throws {
     let (cluster, host) = try seed()
+    try cluster.broadcast("first", from: host)
     cluster.inject(status([]), from: original, to: host)
     for form in 0..<3 {
       _ = try cluster.take(for: original)
@@ -122,7 +123,7 @@ struct PythonOriginalTests {
       if form == 0 { cluster.inject(ack(sent.sequence, 0), from: original, to: host) }
       if form == 1 { cluster.inject(ack(0, sent.sequence), from: original, to: host) }
       cluster.inject(
-        status([PythonRecord(sequence: form + 1, id: host.engine.memberID)]), from: original, to: host)
+        status([PythonRecord(sequence: form + 2, id: host.engine.memberID)]), from: original, to: host)
       cluster.run(for: .seconds(10))
       let copies = try cluster.take(for: original).filter { $0.message.type == .data }.count
       #expect(copies == (form == 2 ? 2 : 0))
@@ -204,6 +205,27 @@ struct PythonOriginalTests {
     #expect((4...7).contains(ids.count))
     #expect(host.texts.count == 30)
     #expect(host.engine.counters.droppedExcess > 0)
+  }
+
+  @Test("many peers agree on five of them whose messages originals get, also when all begin at once")
+  func agreement() throws {
+    let cluster = Cluster(seed: 43)
+    for index in 0..<12 {
+      let host = try cluster.add(7_000 + index)
+      try host.engine.join(index == 0 ? [] : [local(7_000)], now: cluster.now)
+    }
+    cluster.run(for: .seconds(5))
+    for host in cluster.hosts { cluster.inject(hello(8_080), from: original, to: host) }
+    for host in cluster.hosts { cluster.inject(status([]), from: original, to: host) }
+    for host in cluster.hosts { try cluster.broadcast("from \(host.endpoint.port)", from: host) }
+    cluster.run(for: .seconds(3))
+    for host in cluster.hosts { cluster.inject(status([]), from: original, to: host) }
+    var ids: Set<[UInt8]> = []
+    for datagram in try cluster.take(for: original) {
+      if case .data(let record, _) = datagram.message { ids.insert(record.id) }
+    }
+    #expect(ids == Set(cluster.hosts.prefix(5).map { $0.engine.memberID }))
+    for host in cluster.hosts { #expect(host.texts.count == 11) }
   }
 
   @Test("messages without a number are known by their text, and reach all peers once")

@@ -135,6 +135,13 @@ public struct PythonMultiaddress: Equatable, Sendable {
     endpoint = Self.endpoint(parts[2], parts[4])
   }
 
+  /// The address in the name of an originator, `/ip4/127.0.0.1/udp/7070/uid/1234`; nil when it has none.
+  init?(originator id: [UInt8]) {
+    let parts = id.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+    guard parts.count == 7, parts[5].elementsEqual("uid".utf8), parts[6].count == 4 else { return nil }
+    self.init(reading: Array(parts[..<5].joined(separator: [UInt8(ascii: "/")])))
+  }
+
   private static func endpoint(_ host: ArraySlice<UInt8>, _ port: ArraySlice<UInt8>) -> Endpoint? {
     let octets = host.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     guard octets.count == 4, let port = decimal(port, limit: 65_535) else { return nil }
