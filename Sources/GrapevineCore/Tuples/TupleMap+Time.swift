@@ -68,9 +68,9 @@ extension TupleMap {
     let present = clock.milliseconds(now)
     while let due = timers.due, due <= present {
       let place = timers.first
-      if table.traits(place).contains(.renewed), table.expiresAt(place) > present {
-        // It could not be written again yet: it has two thirds of its time for that.
-        timers.postpone(to: min(table.expiresAt(place), present + Self.renewalRetry / 1_000_000), of: table)
+      if table.traits(place).contains(.renewed) {
+        // It could not be written again yet, or this node stood still: it lasts as long as its node runs.
+        timers.postpone(to: present + Self.renewalRetry / 1_000_000, of: table)
         continue
       }
       guard changes.hasRoom(for: table[place].keyLength) else { return }
@@ -135,7 +135,7 @@ extension TupleMap {
   /// Whether the memory of a removal of the given date has been given up, or is to be.
   func isForgotten(_ clock: TupleClock) -> Bool {
     let latest = max(sharedAt, sharedElsewhere).milliseconds
-    return clock.bits <= marks.stableThrough || ablations.contains(.tombstones)
+    return marks.isStable(clock.bits) || ablations.contains(.tombstones)
       || horizon < latest && clock.milliseconds < latest - horizon
   }
 
@@ -162,10 +162,9 @@ extension TupleMap {
   ///
   /// As early as can be, so that whatever others wrote since counts for more.
   mutating func restartClock(now: Instant, counters: inout Counters, into changes: inout ChangeBuffer) {
-    // Nobody can have been in touch in the future: by that date all removals would seem forgotten.
-    if !clock.accepts(sharedAt, now) { sharedAt = TupleClock(bits: 0) }
+    distrustFuture(now)
     guard clock.wasSetBack else { return }
-    for place in 0..<table.placesUsed where !table[place].isFree {
+    for place in 0..<table.placesUsed where !table[place].isFree && isOwnLife(place) {
       guard !clock.accepts(TupleClock(bits: table[place].clock), now) else { continue }
       let record = table.record(place)
       guard changes.hasRoom(for: 2 * record.key.count + record.value.count, changes: 2) else { return }
@@ -177,22 +176,48 @@ extension TupleMap {
       }
       dateAnew(record, at: place, now: now, into: &changes)
     }
+    marks.restart(own: identity)
     clock.restart(now)
+  }
+
+  /// Nobody can have been in touch in the future: by that date all removals would seem forgotten.
+  private mutating func distrustFuture(_ now: Instant) {
+    guard !clock.accepts(max(max(sharedAt, sharedNext), max(sharedSince, sharedElsewhere)), now) else {
+      return
+    }
+    let nothing = TupleClock(bits: 0)
+    if !clock.accepts(sharedAt, now) { (sharedAt, sharedSince) = (nothing, nothing) }
+    if !clock.accepts(sharedSince, now) { sharedSince = nothing }
+    if !clock.accepts(sharedNext, now) { sharedNext = nothing }
+    if !clock.accepts(sharedElsewhere, now) { sharedElsewhere = nothing }
+  }
+
+  /// Whether this node may have written what is at a place, in this life or an earlier one: nobody else who is a member
+  /// has.
+  private func isOwnLife(_ place: Int) -> Bool {
+    let writer = table[place].writer
+    return writer == identity || !writers.isLiving(writer, own: identity)
   }
 
   private mutating func dateAnew(
     _ record: TupleRecord, at place: Int, now: Instant, into changes: inout ChangeBuffer
   ) {
+    let record = datedAnew(record, now: now)
+    append(record, table.isVisible(place) ? .renewed : nil, to: &changes)
+    put(record, record.hash, table.keyHash(record.key), at: place)
+  }
+
+  /// A version as one of this node's that is dated as early as can be.
+  mutating func datedAnew(_ record: TupleRecord, now: Instant) -> TupleRecord {
     var record = record
     if record.traits.contains(.timed) {
       let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
-      record.expiresAt = clock.milliseconds(now) + lifetime
+      record.expiresAt = min(clock.milliseconds(now) + lifetime, TupleClock.lastMillisecond)
     }
-    datedAnew &+= 1
-    record.clock = TupleClock(bits: UInt64(datedAnew))
+    earliest &+= 1
+    record.clock = TupleClock(bits: UInt64(earliest))
     record.writer = identity
-    append(record, table.isVisible(place) ? .renewed : nil, to: &changes)
-    put(record, record.hash, table.keyHash(record.key), at: place)
+    return record
   }
 
   /// Forgets a tuple that should never have been here.

@@ -52,7 +52,9 @@ extension TupleMap {
   /// Makes the record of a tuple that is to be written again as it is.
   mutating func composeRenewal(_ place: Int, now: Instant) -> TupleRecord {
     var record = table.record(place)
-    let lifetime = record.expiresAt - min(record.expiresAt, record.clock.milliseconds)
+    // One that was dated anew has its time from now.
+    let start = record.clock.milliseconds == 0 ? clock.milliseconds(now) : record.clock.milliseconds
+    let lifetime = record.expiresAt - min(record.expiresAt, start)
     record.clock = next(after: place, now)
     if record.traits.contains(.timed) { record.expiresAt = record.clock.milliseconds + lifetime }
     return record
@@ -112,12 +114,17 @@ extension TupleMap {
     if !stored.isTombstone, tuple.isEphemeral { traits.insert(.ephemeral) }
     return tuple.key.withUnsafeBytes { key in
       tuple.value.withUnsafeBytes { value in
-        let record = TupleRecord(
+        var record = TupleRecord(
           key: key,
           value: stored.isTombstone ? UnsafeRawBufferPointer(start: nil, count: 0) : value,
           clock: tuple.version.clock, writer: tuple.version.writer.value, traits: traits,
           expiresAt: traits.contains(.timed) ? tuple.expiresAt ?? 0 : 0)
-        return take(record, now: now, counters: &counters, into: &changes) == .taken
+        if !clock.accepts(record.clock, now), record.traits.isDisjoint(with: [.tombstone, .ephemeral]) {
+          // An earlier life dated it by a clock that was far ahead: nobody else has taken it.
+          counters.tuplesRefusedClock &+= 1
+          record = datedAnew(record, now: now)
+        }
+        return take(record, isRecalled: true, now: now, counters: &counters, into: &changes) == .taken
       }
     }
   }
@@ -183,7 +190,7 @@ extension TupleMap {
   mutating func putOffRenewal(_ place: Int, now: Instant) {
     if timers.count > 0, timers.first == place {
       let later = clock.milliseconds(now) + Self.renewalRetry / 1_000_000
-      timers.postpone(to: min(table.expiresAt(place), later), of: table)
+      timers.postpone(to: later, of: table)
     } else {
       defend(place)
       defendAt = now + Self.renewalRetry

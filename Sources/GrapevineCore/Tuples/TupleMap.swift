@@ -43,7 +43,7 @@ struct TupleMap: ~Copyable {
   /// The place at which the search for tombstones to give up goes on; nil while there is none.
   var dropNext: Int?
   /// Tuples that were dated anew, since the clock they were dated by was wrong: their dates are the first there are.
-  var datedAnew: UInt16 = 0
+  var earliest: UInt16 = 0
 
   var sketch: Sketch
   var decoder: SketchDecoder
@@ -123,9 +123,12 @@ extension TupleMap {
 
   /// Takes a version if it is newer than what is here.
   ///
-  /// - Parameter isOwn: Whether it was written here, and so is neither counted nor checked for its date.
+  /// - Parameters:
+  ///   - isOwn: Whether it was written here, and so is neither counted nor checked for its date.
+  ///   - isRecalled: Whether it was here in an earlier life.
   mutating func take(
-    _ incoming: TupleRecord, isOwn: Bool = false, now: Instant, counters: inout Counters,
+    _ incoming: TupleRecord, isOwn: Bool = false, isRecalled: Bool = false, now: Instant,
+    counters: inout Counters,
     into changes: inout ChangeBuffer
   ) -> Reception {
     var record = incoming
@@ -147,7 +150,7 @@ extension TupleMap {
     }
     guard changes.hasRoom(for: record.key.count + record.value.count) else { return .deferred }
     guard table.hasRoom(for: record, at: place),
-      isOwn || place != nil || !record.traits.contains(.tombstone)
+      isOwn || isRecalled || place != nil || !record.traits.contains(.tombstone)
         || table.tombstoneCount < rules.capacity / 2
     else {
       counters.tuplesRefusedFull &+= 1

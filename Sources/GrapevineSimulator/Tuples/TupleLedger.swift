@@ -14,6 +14,8 @@ struct TupleWrite {
   /// Dated by a clock that was wrong: others may have given up removals of a later date before they hear of it.
   var isWild = false
   var expiresAt: UInt64 = 0
+  /// Milliseconds that it lasts, and every renewal of it; 0 when it does not expire.
+  var lifetime: UInt64 = 0
   var process: Int
   /// The processes that have known it; one that lost its memory knows nothing.
   var holders: UInt64 = 0
@@ -50,10 +52,10 @@ final class TupleLedger {
   private(set) var changeCount = 0
   private(set) var yields = 0
   private(set) var lateReturns = 0
-  /// Somebody was away for longer than removals are remembered.
-  var hasLongAbsence = false
-  /// When it began, in milliseconds since 1970: what was written shortly before counts as known to nobody else.
+  /// When somebody went away for longer than removals are remembered, in milliseconds since 1970: what was written
+  /// shortly before counts as known to nobody else. Nil as long as nobody has.
   var longAbsenceSince: UInt64?
+  private var hasLongAbsence: Bool { longAbsenceSince != nil }
   /// It was a split: then one side counts as the absent one, and its removals as never made.
   var hadLongSplit = false
   var hadWildClock = false
@@ -109,8 +111,14 @@ extension TupleLedger {
     _ process: Int, _ key: [UInt8], _ record: ChangeBuffer.Record, _ simulation: Simulation
   ) {
     guard record.version.clock.milliseconds == 0, record.version.writer == simulation.identity(of: process),
-      var write = seats[process].present[key].flatMap({ writes[$0.version] })
+      let before = seats[process].present[key]?.version
+        ?? seats[process].store.image.tuples[key]?.tuple.version,
+      var write = writes[before]
     else { return }
+    let time = simulation.timeOfDay(of: process)
+    if record.expiresAt != 0, record.expiresAt > time + write.lifetime + 100 {
+      fail("\(process) dates \(name(key)) anew to last longer than it was written to", simulation)
+    }
     (write.expiresAt, write.isRemoval) = (record.expiresAt, record.isTombstone)
     (write.holders, write.closedBy) = (0, nil)
     writes[record.version] = write
@@ -136,6 +144,11 @@ extension TupleLedger {
       return
     }
     write.expiresAt = record.expiresAt
+    let lifetime = record.expiresAt - min(record.expiresAt, record.version.clock.milliseconds)
+    if write.lifetime == 0 { write.lifetime = lifetime }
+    if lifetime > write.lifetime + 100 {
+      fail("\(process) renews \(name(key)) to last longer than it was written to", simulation)
+    }
     (write.holders, write.closedBy) = (0, nil)
     write.isWild = seats[process].isWild
     writes[record.version] = write

@@ -25,7 +25,6 @@ final class TupleRun {
     self.generator = generator
     absence = schedule.absence
     returns = Array(repeating: nil, count: schedule.nodes)
-    ledger.hasLongAbsence = schedule.hasLongAbsence
     ledger.slack = UInt64(2 * schedule.skew + 200)
     ledger.seats = Array(repeating: TupleSeat(), count: schedule.nodes)
   }

@@ -39,7 +39,7 @@ struct TupleStoreModel {
   mutating func commit(sharedAt: TupleClock) {
     for change in pending { image.tuples[change.key] = change.stored }
     pending.removeAll(keepingCapacity: true)
-    image.sharedAt = max(image.sharedAt, sharedAt)
+    image.sharedAt = sharedAt
   }
 
   /// A crash: what was not committed is gone.

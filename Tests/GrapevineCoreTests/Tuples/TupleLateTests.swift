@@ -126,4 +126,83 @@ struct TupleLateTests {
     #expect(members[0].node.tuples().first?.version.writer == returned.id)
     #expect(returned.node.tupleFingerprint == members[0].node.tupleFingerprint)
   }
+
+  @Test("A removal outlives all who knew of one that is away, when they start anew one by one")
+  func rollingRestart() throws {
+    let world = World()
+    let members = try world.cluster(3, configuration: World.tuples)
+    try world.publish("k", [1], by: members[0])
+    world.run(1_000)
+    world.crash(members[2])
+    let kept = members[2].node.tuples()
+    world.run(60_000)
+    let removal = try #require(try world.remove("k", by: members[1]))
+    let memory = StoredTuple(Tuple(key: Array("k".utf8), value: [], version: removal), isTombstone: true)
+    world.run(5_000)
+    var present = Array(members[...1])
+    for index in [0, 1] {
+      world.crash(present[index])
+      let next = try world.add(
+        index + 1, id: UInt64(20 + index), configuration: World.tuples)
+      next.node.setTimeOfDay(milliseconds: world.timeOfDay(next), now: world.now)
+      let isTaken = next.node.recallTuple(memory, now: world.now, into: &next.effects)
+      #expect(isTaken)
+      world.join(next, [present[1 - index].endpoint])
+      present[index] = next
+      world.run(30_000)
+    }
+    world.run(400_000)
+    let returned = try world.add(3, id: 33, configuration: World.tuples)
+    returned.node.setTimeOfDay(milliseconds: world.timeOfDay(returned), now: world.now)
+    for tuple in kept {
+      let isTaken = returned.node.recallTuple(StoredTuple(tuple), now: world.now, into: &returned.effects)
+      #expect(isTaken)
+    }
+    world.join(returned, [present[0].endpoint])
+    world.run(60_000)
+    #expect((present + [returned]).allSatisfy { $0.node.tupleCount == 0 })
+  }
+
+  @Test(
+    "A renewed tuple lasts as long as its node, also when that stood still for longer than the tuple's time")
+  func pause() throws {
+    let world = World()
+    let members = try world.cluster(2, configuration: World.tuples)
+    try world.publish("kept", [1], by: members[0], lifetime: .renewed(every: .seconds(9)))
+    try world.publish("first", [1], by: members[0], lifetime: .expires(after: .seconds(2)))
+    world.run(1_000)
+    members[0].isRunning = false
+    world.run(11_000)
+    members[0].isRunning = true
+    world.run(20_000)
+    #expect(members.allSatisfy { $0.node.tuples().map(\.key) == [Array("kept".utf8)] })
+  }
+
+  @Test("A renewed tuple that was dated by a clock far ahead keeps its lifetime when that is set right")
+  func lifetimeAnew() throws {
+    let world = World()
+    let members = try world.cluster(2, configuration: World.tuples)
+    members[0].clockError = 1_000_000
+    try world.publish("k", [1], by: members[0], lifetime: .renewed(every: .seconds(30)))
+    world.run(5_000)
+    members[0].clockError = 0
+    world.run(10_000)
+    let ends = members.compactMap { $0.node.tuples().first?.expiresAt }
+    #expect(ends.count == 2 && ends.allSatisfy { $0 <= world.timeOfDay(members[1]) + 31_000 })
+  }
+
+  @Test("A clock that is set back by mistake does not touch what other members wrote")
+  func setBack() throws {
+    let world = World()
+    let members = try world.cluster(3, configuration: World.tuples)
+    try world.publish("k", [1], by: members[0])
+    try world.publish("gone", [1], by: members[0])
+    world.run(1_000)
+    try world.remove("gone", by: members[0])
+    world.run(1_000)
+    let fingerprint = members[1].node.tupleFingerprint
+    members[1].clockError = -1_000_000
+    world.run(5_000)
+    #expect(members[1].node.tupleFingerprint == fingerprint)
+  }
 }

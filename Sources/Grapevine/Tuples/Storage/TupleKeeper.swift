@@ -41,7 +41,12 @@ final class TupleKeeper {
   func recall(into node: inout Node, effects: inout Effects, milliseconds: UInt64, now: Instant) {
     var refused = 0
     let horizon = UInt64(clamping: (node.configuration.tuples?.horizon ?? .zero).components.seconds) * 1_000
-    for stored in loaded.tuples where !node.recallTuple(stored, now: now, into: &effects) {
+    // On a machine whose clock is not set yet all would seem to be of the future, and be dated anew: it stays on disk.
+    let latest = milliseconds < Self.leastTime ? milliseconds : .max
+    for stored in loaded.tuples
+    where stored.tuple.version.clock.milliseconds > latest
+      || !node.recallTuple(stored, now: now, into: &effects)
+    {
       refused += 1
       // What is over is never wanted again. The rest may be, under other limits or when the clock is right.
       let isOver =
@@ -58,6 +63,9 @@ final class TupleKeeper {
     }
     loaded = LoadedTuples()
   }
+
+  /// What a clock says at least that has been set: 2020, in milliseconds since 1970. Chosen here: before this was written.
+  private static var leastTime: UInt64 { 1_577_836_800_000 }
 
   /// Notes a change.
   ///
@@ -83,7 +91,7 @@ final class TupleKeeper {
   /// Hands over what gathered; to be called after each step.
   func advance(now: Instant, sharedAt present: TupleClock) {
     if writer.deadline <= now { writer.retry() }
-    let mustShare = present.milliseconds >= sharedAt.milliseconds &+ Self.shareInterval
+    let mustShare = present < sharedAt || present.milliseconds >= sharedAt.milliseconds &+ Self.shareInterval
     guard !batch.isEmpty || mustShare else { return }
     hand(over: present, mustShare: mustShare)
   }
@@ -94,7 +102,7 @@ final class TupleKeeper {
   /// Hands over what is left, after which nothing is noted any more.
   func part(sharedAt present: TupleClock) {
     guard !isEnded else { return }
-    hand(over: present, mustShare: present > sharedAt)
+    hand(over: present, mustShare: present != sharedAt)
     isEnded = true
   }
 
@@ -107,7 +115,8 @@ final class TupleKeeper {
 
   private func hand(over present: TupleClock, mustShare: Bool) {
     guard !isEnded else { return }
-    sharedAt = max(sharedAt, present)
+    // Less than before once a clock that was ahead has been set right.
+    sharedAt = present
     guard !batch.isEmpty || mustShare else { return }
     let full = batch
     batch = TupleBatch()

@@ -107,7 +107,7 @@ final class TupleWriter: Sendable {
       guard !state.isClosed else { return }
       state.pending.append(batch)
       state.submitted = max(state.submitted, number)
-      state.sharedAt = max(state.sharedAt, sharedAt)
+      state.sharedAt = sharedAt
       state.mustShare = state.mustShare || mustShare
     }
     signal.raise()
