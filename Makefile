@@ -70,9 +70,8 @@ fuzz: toolchain  ## Fuzz what nodes and peers of other systems read (RUNS=100000
 	cat $$(find $(DIALECTS:%=Sources/%) -name '*.swift') Fuzz/fuzz-dialects.swift \
 	  | sed '/^import Grapevine/d' >.build/fuzz/dialects.swift
 	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/dialects.swift -o .build/fuzz/fuzz-dialects
-	cat $$(find Sources/GrapevineDialect Sources/Pittacus -name '*.swift') Fuzz/fuzz-pittacus.swift \
-	  | sed '/^import Grapevine/d' >.build/fuzz/pittacus.swift
-	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/pittacus.swift -o .build/fuzz/fuzz-pittacus
+	cat $$(Scripts/pittacus-sources) Fuzz/fuzz-pittacus.swift | sed '/^import Grapevine/d' >.build/fuzz/pittacus.swift
+	$(FUZZER) .build/fuzz/pittacus.swift -o .build/fuzz/fuzz-pittacus
 	$(FUZZ_RUN)/fuzz-node -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus
 	$(FUZZ_RUN)/fuzz-dialects -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-dialects
 	$(FUZZ_RUN)/fuzz-pittacus -runs=$(RUNS) -max_len=1200 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-pittacus

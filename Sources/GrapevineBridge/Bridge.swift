@@ -2,10 +2,15 @@
 //
 // Every message that comes out of one side goes into all others, once. No peer hands over what it spread itself, so a
 // bridge alone makes no loops. Several bridges between the same clusters would: then the cluster of ours between them
-// tells which of them carries (`NativePort`), and what another bridge has carried is not carried back.
+// tells which of them carries (`NativePort`), and what another bridge has carried is not carried back. Without one, what
+// comes out of a side with the very bytes that went into it of late is taken for another bridge's copy.
+//
+// A newcomer is handed what its cluster spread before it came. To carry that would be to repeat it, since a bridge that
+// was there before, perhaps this one, has: so nothing is carried at first.
 
 import GrapevineCore
 import GrapevineDialect
+import GrapevineTransport
 
 /// A bridge between clusters of different systems.
 public actor Bridge {
@@ -17,6 +22,8 @@ public actor Bridge {
     case refused(BridgeMessage, from: String, to: String, reason: String)
     /// This bridge begins to carry to and from a cluster, or leaves that to another bridge.
     case duty(String, isOurs: Bool)
+    /// The settling time is over: messages are carried from now on.
+    case carries
   }
 
   /// What came out of a side and went into it.
@@ -27,7 +34,7 @@ public actor Bridge {
     public var given: UInt64 = 0
     /// Messages that it refused.
     public var refused: UInt64 = 0
-    /// Messages that another bridge carries, or has carried.
+    /// Messages that another bridge carries, or has carried, and those of the settling time.
     public var left: UInt64 = 0
   }
 
@@ -39,14 +46,28 @@ public actor Bridge {
   private let onEvent: @Sendable (Event) -> Void
   /// Whether this bridge carries for each side.
   private var isOnDuty: [Bool]
+  private let settling: Duration
+  private var startedAt: ContinuousClock.Instant?
+  /// What went into each side of late, where nothing else tells another bridge's copies.
+  private var given: [RecentTexts]
+
+  /// Time for which what went into a side is known there, and how much of it. Chosen here: longer than a message is
+  /// repaired for.
+  private static let (echoTime, echoLimit): (Nanoseconds, Int) = (60_000_000_000, 4_096)
 
   /// Creates a bridge between peers that have joined their clusters.
   ///
   /// - Parameters:
   ///   - ports: The sides, two at least; one of them at most a cluster of ours.
+  ///   - settling: Time at first in which nothing is carried. Default: 3 s, in which peers hand over what they have.
   ///   - onEvent: Told of every message that is carried or refused.
-  public init(_ ports: [any BridgePort], onEvent: @escaping @Sendable (Event) -> Void = { _ in }) {
+  public init(
+    _ ports: [any BridgePort], settling: Duration = .seconds(3),
+    onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+  ) {
     self.ports = ports
+    self.settling = settling
+    given = ports.map { _ in RecentTexts(lifetime: Self.echoTime, limit: Self.echoLimit) }
     self.onEvent = onEvent
     native = ports.firstIndex { $0 is NativePort }
     traffic = Array(repeating: Traffic(), count: ports.count)
@@ -60,11 +81,24 @@ public actor Bridge {
     if let native, let port = ports[native] as? NativePort {
       try await port.announce(ports.indices.filter { $0 != native }.map { ports[$0] })
     }
+    startedAt = .now
     await withTaskGroup(of: Void.self) { group in
+      group.addTask {
+        try? await Task.sleep(for: self.settling)
+        if !Task.isCancelled { self.onEvent(.carries) }
+      }
       for side in ports.indices {
         group.addTask { await self.ports[side].read { await self.carry($0, from: side) } }
       }
     }
+  }
+
+  /// Whether this bridge, and no other, carries for the clusters of a system now.
+  public func carries(for name: String) async -> Bool {
+    for side in ports.indices where ports[side].name == name {
+      guard await twins(of: side).isFirst else { return false }
+    }
+    return true
   }
 
   /// Leaves all clusters, after which `run` returns.
@@ -76,6 +110,10 @@ public actor Bridge {
 
   private func carry(_ message: BridgeMessage, from source: Int) async {
     traffic[source].taken += 1
+    guard let startedAt, startedAt.duration(to: .now) >= settling, !isEcho(message, from: source) else {
+      traffic[source].left += 1
+      return
+    }
     if source != native {
       // Another bridge takes it, or has brought it.
       let twins = await twins(of: source)
@@ -87,6 +125,11 @@ public actor Bridge {
     for target in ports.indices where target != source { await give(message, from: source, to: target) }
   }
 
+  /// Whether a message is a copy of what went into its side before, by another bridge between the same two clusters.
+  private func isEcho(_ message: BridgeMessage, from source: Int) -> Bool {
+    native == nil && given[source].contains(message.payload, now: MonotonicClock.now())
+  }
+
   private func give(_ message: BridgeMessage, from source: Int, to target: Int) async {
     if source == native, let sender = message.sender {
       let twins = await twins(of: target)
@@ -95,6 +138,8 @@ public actor Bridge {
         return
       }
     }
+    // Before it leaves: another bridge may be faster than this function.
+    if native == nil { given[target].insert(message.payload, now: MonotonicClock.now()) }
     do {
       try await ports[target].broadcast(message.payload)
       traffic[target].given += 1

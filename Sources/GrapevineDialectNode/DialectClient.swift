@@ -108,6 +108,9 @@ extension DialectClient where Engine: ~Copyable {
   /// The continuation learns when joining has ended, in whichever way.
   func waitForJoin(_ continuation: CheckedContinuation<Void, Never>) { joinWaiters.append(continuation) }
 
+  /// Those who wait for joining look at the time.
+  func endJoinWaiting() { resume(&joinWaiters) }
+
   /// The continuation learns when there may be room again.
   func waitForRoom(_ continuation: CheckedContinuation<Void, Never>) { roomWaiters.append(continuation) }
 

@@ -76,12 +76,25 @@ public actor DialectNode<Engine: DialectEngine & ~Copyable> {
 
   /// Joins a cluster through `contacts`; with none, founds one. Returns when the node is a member.
   ///
+  /// - Parameters:
+  ///   - contacts: Peers to ask.
+  ///   - limit: Time after which joining fails, for systems that would ask for ever; nil for none.
   /// - Throws: `DialectError` when the engine refuses, `DialectNodeError`, or `CancellationError`, after which the node
   ///   may still become a member.
-  public func join(_ contacts: [Endpoint] = []) async throws {
+  public func join(_ contacts: [Endpoint] = [], limit: Duration? = nil) async throws {
     guard !client.hasLeft else { throw DialectNodeError.hasLeft }
     try client.join(contacts)
-    while lifecycle == .joining { await withCheckedContinuation { client.waitForJoin($0) } }
+    let deadline = limit.map { ContinuousClock.now + $0 }
+    let alarm = deadline.map { deadline in
+      Task {
+        try? await Task.sleep(until: deadline, clock: .continuous)
+        client.endJoinWaiting()
+      }
+    }
+    defer { alarm?.cancel() }
+    while lifecycle == .joining, deadline.map({ .now < $0 }) ?? true {
+      await withCheckedContinuation { client.waitForJoin($0) }
+    }
     guard lifecycle == .connected else {
       throw client.hasLeft ? DialectNodeError.hasLeft : DialectNodeError.noContactAnswered
     }

@@ -74,6 +74,10 @@ struct BridgeTests {
     try await python.broadcast("end")
     #expect(await logs.0.wait(for: 21) == ["end"] + fromPython)
     #expect(await logs.1.wait(for: 21) == ["end"] + fromNative)
+    // One that stands by, and has not yet looked at all that came, would carry it when the other is gone.
+    try await until {
+      for bridge in bridges { if await bridge.bridge.takenCount < 42 { return false } }; return true
+    }
     let carriers = bridges.indices.filter { bridges[$0].carriedCount > 0 }
     #expect(carriers.count == 1)
 
@@ -86,6 +90,10 @@ struct BridgeTests {
     try await until {
       await bridges[0].native.members.with(tag: "bridge.gossip-python").filter { $0.status == .alive }.count
         == 1
+    }
+    // It knows that it is alone a moment after its membership does.
+    for _ in 0..<1_000 where await !bridges[0].bridge.carries(for: "gossip-python") {
+      try await Task.sleep(for: .milliseconds(10))
     }
     try await native.broadcast("after")
     #expect(await logs.1.wait(for: 22).contains("after"))
@@ -146,7 +154,7 @@ extension BridgeTests {
       ports.append(DialectPort(name: "clojure-gossip", node: end, hasPartialView: true))
     }
     let events = Events()
-    let bridge = Bridge(ports) { event in events.withLock { $0.append(event) } }
+    let bridge = Bridge(ports, settling: .zero) { event in events.withLock { $0.append(event) } }
     let task = Task { try await bridge.run() }
     try await until { await native.members.own?.tags.isEmpty == false }
     return Running(bridge: bridge, task: task, native: native, python: pythonEnd, events: events)
@@ -167,6 +175,10 @@ private final class Events: Sendable {
   func withLock<Result: Sendable>(_ body: @Sendable (inout [Bridge.Event]) -> Result) -> Result {
     events.withLock { body(&$0) }
   }
+}
+
+extension Bridge {
+  fileprivate var takenCount: UInt64 { traffic.map(\.taken).reduce(0, +) }
 }
 
 extension Bridge.Event {

@@ -35,7 +35,9 @@ enum AgentCommand {
         name: "--dialect", placeholder: "SYSTEM",
         value: .choice(["grapevine"] + AgentDialect.all.map(\.name), default: "grapevine"),
         help:
-          "The system to speak; with another than grapevine, only --bind, --advertise, --join, --exit-at-end and --json are understood"
+          "The system to speak: \((["grapevine"] + AgentDialect.all.map(\.name)).joined(separator: ", ")); with another than "
+          + "grapevine, --bind must be one address, and only --advertise, --join, --join-timeout, --exit-at-end and --json "
+          + "are understood besides"
       ),
       Option(
         name: "--cluster", placeholder: "NAME", value: .text(default: ""),

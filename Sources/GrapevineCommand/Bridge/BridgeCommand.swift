@@ -29,19 +29,26 @@ enum BridgeCommand {
       Option(
         name: "--cluster", placeholder: "NAME", value: .text(default: ""),
         help: "The name of the cluster of Grapevine", defaultText: "none"),
+      Option(
+        name: "--settle", placeholder: "S", value: .real(0...3_600, default: 3),
+        help: "Seconds at first in which nothing is carried: clusters hand a newcomer what was spread before"),
+      Option(
+        name: "--join-timeout", placeholder: "S", value: .real(0.1...3_600, default: 15),
+        help: "Seconds after which joining a cluster fails when no peer answers"),
       Option(name: "--json", value: .flag, help: "Print one JSON object a line"),
     ],
     notes: """
       Text: what is carried goes to standard output as "FROM -> TO", its originator and its text; everything else to
-      standard error. JSON: everything goes to standard output as {"event": ...}: listening and connected (for each
-      side), carried, refused (with the reason), duty (whether this bridge carries for a cluster or leaves that to
+      standard error. JSON: everything goes to standard output as {"event": ...}: connected (for each side), carries (the
+      settling time is over), carried, refused (with the reason), duty (whether this bridge carries for a cluster or leaves that to
       another) and, at the end, traffic (for each side).
 
       A message that is too long for another system, or is no text where only text is carried, is refused and reported;
       the other clusters get it all the same. Of a cluster of Grapevine, plain messages of the reliable level are carried.
 
       Several bridges between the same clusters need a cluster of Grapevine on one of their sides: there they find each
-      other by their tags, and one of them carries. Two of them without one make a loop.
+      other by their tags, and one of them carries. Without one, each carries, and what comes back with the bytes of what
+      went there within a minute is dropped.
       """,
     exitCodes: [
       (ExitCode.success, "left after a signal, or when nobody reads the output"),
@@ -94,11 +101,14 @@ struct BridgeOptions: Sendable {
   /// The cluster of ours; nil when none is bridged.
   var native: GossipNode.Configuration?
   var contacts: [String]
+  var settling: Duration
   var isJSON: Bool
 
   init(_ arguments: Arguments) throws(UsageError) {
     isJSON = arguments.has("--json")
     contacts = arguments.list("--join")
+    settling = .milliseconds(Int(arguments.real("--settle") * 1_000))
+    let joinTimeout = Duration.milliseconds(Int(arguments.real("--join-timeout") * 1_000))
     for dialect in AgentDialect.all {
       let name = "--\(dialect.name)"
       guard arguments.has(name) || arguments.has("\(name)-bind") else { continue }
@@ -106,6 +116,7 @@ struct BridgeOptions: Sendable {
         dialect: dialect.name, bind: arguments.text("\(name)-bind"), contacts: arguments.list(name),
         exitsAtEnd: false,
         isJSON: isJSON)
+      options.joinTimeout = joinTimeout
       for contact in options.contacts { try Self.check(name, contact) }
       if options.bind.isEmpty { options.bind = try Self.usualBind(name, options.contacts) }
       try Self.check("\(name)-bind", options.bind)
@@ -113,6 +124,7 @@ struct BridgeOptions: Sendable {
     }
     if !contacts.isEmpty || arguments.has("--bind") {
       var core = Configuration()
+      core.joinTimeout = joinTimeout
       core.clusterName = arguments.text("--cluster")
       native = .init(bind: arguments.text("--bind"), core: core)
       try Self.check("--bind", arguments.text("--bind"))

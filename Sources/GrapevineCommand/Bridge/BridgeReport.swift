@@ -38,6 +38,12 @@ enum BridgeReport {
         describe(message, source, target, &$0)
         $0.field("reason", reason)
       }
+    case .carries:
+      guard isJSON else {
+        note = "carries messages from now on\n"
+        return
+      }
+      object("carries", &output) { _ in }
     case .duty(let side, let isOurs):
       guard isJSON else {
         note =

@@ -51,7 +51,7 @@ actor BridgeRunner {
     }
     guard !isEnding else { return }
     printer = Task(executorPreference: console.loop) { await self.printEvents() }
-    let bridge = Bridge(ports) { [told] in told.yield($0) }
+    let bridge = Bridge(ports, settling: options.settling) { [told] in told.yield($0) }
     self.bridge = bridge
     do {
       try await bridge.run()

@@ -49,7 +49,7 @@ struct AgentDialect: Sendable {
     makePort = { options in
       let node = try await DialectNode(
         bind: options.bind, advertised: options.advertised, makeEngine: makeEngine)
-      try await node.join(options.resolvedContacts())
+      try await node.join(options.resolvedContacts(), limit: options.joinTimeout)
       return DialectPort(
         name: name, node: node, hasPartialView: hasPartialView, nameOf: nameOf, addressOf: addressOf)
     }
@@ -59,11 +59,15 @@ struct AgentDialect: Sendable {
   @Sendable private static func pittacusAddress(_ origin: [UInt8]) -> Endpoint? {
     guard origin.count == 8 else { return nil }
     let address = origin[..<4].reduce(0) { $0 << 8 | UInt32($1) }
+    // Of an IPv6 address it has the first four bytes only, which name nobody.
+    guard address >> 24 != 0, address >> 28 != 2, address >> 28 != 15 else { return nil }
     return Endpoint(ipv4: address, port: UInt16(origin[4]) << 8 | UInt16(origin[5]))
   }
 
   @Sendable private static func pittacusName(_ origin: [UInt8]) -> String {
-    guard let address = pittacusAddress(origin) else { return "" }
+    guard let address = pittacusAddress(origin) else {
+      return origin.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    }
     let uid = UInt16(origin[6]) << 8 | UInt16(origin[7])
     return "\(address.text)/\(String(uid, radix: 16))"
   }
@@ -84,14 +88,29 @@ struct DialectOptions: Sendable {
   var contacts: [String]
   var exitsAtEnd: Bool
   var isJSON: Bool
+  var joinTimeout = Duration.seconds(15)
 
   /// One address of each contact.
   func resolvedContacts() throws -> [Endpoint] {
     var endpoints: [Endpoint] = []
     let isIPv4Only = AgentDialect.named(dialect)?.isIPv4Only == true
     for contact in contacts {
-      endpoints += try Endpoint.resolve(contact).filter { !isIPv4Only || $0.ipv4 != nil }.prefix(1)
+      // A peer talks to one family only: that of its own address.
+      let isIPv4 = isIPv4Only || (advertised ?? (try? Endpoint(bind)))?.ipv4 != nil
+      let found = try Endpoint.resolve(contact).filter { ($0.ipv4 != nil) == isIPv4 }
+      guard let endpoint = found.first else { throw DialectContactError(contact: contact, isIPv4: isIPv4) }
+      endpoints.append(endpoint)
     }
     return endpoints
+  }
+}
+
+/// A contact that has no address of the family that a peer talks to.
+struct DialectContactError: Error, CustomStringConvertible {
+  let contact: String
+  let isIPv4: Bool
+
+  var description: String {
+    "\(contact) has no \(isIPv4 ? "IPv4" : "IPv6") address, and this peer, by its own address, talks to no other"
   }
 }

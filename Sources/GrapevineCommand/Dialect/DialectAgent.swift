@@ -49,7 +49,7 @@ actor DialectAgent<Engine: DialectEngine & SendableMetatype & ~Copyable>: Dialec
       self.node = node
       print { [options] in DialectReport.listening(node.localEndpoint, options, &$0) }
       reader = Task(executorPreference: console.loop) { await self.printMessages(node.messages) }
-      try await node.join(options.resolvedContacts())
+      try await node.join(options.resolvedContacts(), limit: options.joinTimeout)
       tell(.connected)
       try startInput(node)
     } catch {

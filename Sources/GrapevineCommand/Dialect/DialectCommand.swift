@@ -14,7 +14,7 @@ import GrapevineTransport
 /// Runs a peer of another system.
 enum DialectCommand {
   private static let understood: Set<String> = [
-    "--dialect", "--bind", "--advertise", "--join", "--exit-at-end", "--json",
+    "--dialect", "--bind", "--advertise", "--join", "--join-timeout", "--exit-at-end", "--json",
   ]
 
   static func main(_ dialect: AgentDialect, _ arguments: Arguments) throws(UsageError) -> Int32 {
@@ -45,6 +45,7 @@ enum DialectCommand {
     var options = DialectOptions(
       dialect: dialect.name, bind: arguments.text("--bind"), contacts: arguments.list("--join"),
       exitsAtEnd: arguments.has("--exit-at-end"), isJSON: arguments.has("--json"))
+    options.joinTimeout = .milliseconds(Int(arguments.real("--join-timeout") * 1_000))
     try AgentOptions.check("--bind", options.bind)
     for contact in options.contacts { try AgentOptions.check("--join", contact) }
     if arguments.has("--advertise") {

@@ -73,8 +73,8 @@ enum DialectReport {
   static func reason(_ error: any Error, _ options: DialectOptions) -> String {
     switch error {
     case DialectError.addressUnusable(let endpoint):
-      "\(endpoint.text) cannot be named on the wire of \(options.dialect): bind to one IPv4 address, such as "
-        + "127.0.0.1:7070, or give it with --advertise"
+      "\(endpoint.text) is of no use to \(options.dialect): --bind, or --advertise, must be one address that others reach, "
+        + "such as 127.0.0.1:7070, and --join other peers' addresses"
     case DialectError.nobodyKnown: "nobody is known yet who would take it"
     case DialectError.payloadUnfit(let reason): "\(options.dialect) cannot carry it: \(reason)"
     case DialectNodeError.noContactAnswered: "none of \(options.contacts.joined(separator: ", ")) answered"

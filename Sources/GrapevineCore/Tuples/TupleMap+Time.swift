@@ -135,7 +135,7 @@ extension TupleMap {
   /// Whether the memory of a removal of the given date has been given up, or is to be.
   func isForgotten(_ clock: TupleClock) -> Bool {
     let latest = max(sharedAt, sharedElsewhere).milliseconds
-    return marks.isStable(clock.bits) || ablations.contains(.tombstones)
+    return clock.bits <= marks.stableThrough || ablations.contains(.tombstones)
       || horizon < latest && clock.milliseconds < latest - horizon
   }
 

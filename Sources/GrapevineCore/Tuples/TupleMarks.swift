@@ -1,15 +1,15 @@
 // When the memory of a removal has done its work: once all members have it.
 //
-// Now and then each member that remembers removals says, in a broadcast, which of one interval it has, as one number.
-// All say it for the same intervals. Who hears the same number from every member that is remembered, the failed ones
-// too, knows that all have the same memories, and gives up those of that interval: if it has been a member since before
-// they were made, and so knows who was one then. Somebody may have gone, and been forgotten by all who have started anew.
+// Now and then each member that remembers removals says, in a broadcast, how many up to which date, as one number.
+// All say it for the same dates. Who hears the same number from every member that is remembered, the failed ones too,
+// knows that all have the same memories, and gives up those up to that date. Who has become a member after one of the
+// removals says nothing: somebody may have gone before, with the tuple, and been forgotten by all who have started anew.
 
 /// What a member said of its tombstones.
 struct TupleMark {
-  /// The end of the interval that it is meant of.
+  /// The date up to which it is meant.
   var through: TupleClock
-  /// The sum of the hashes of the tombstones of that interval.
+  /// The sum of the hashes of tombstones up to then.
   var sum: UInt64
 
   init(through: TupleClock, sum: UInt64) {
@@ -43,11 +43,8 @@ struct TupleMarks: ~Copyable {
   private var next = 0
   /// Whether marks came since all were looked at.
   var isDirty = false
-  /// The removals from one reading on, and below another, are known to all members.
-  private var stableFrom: UInt64 = 0
-  private(set) var stableThrough: UInt64 = 0
-  /// Where the interval of this node's last mark begins.
-  var ownFrom: UInt64 = 0
+  /// All removals up to this date are known to all members.
+  var stableThrough: UInt64 = 0
   /// Since when this node is a member, in milliseconds since 1970; nil while it is none.
   var memberSince: UInt64?
 
@@ -55,19 +52,9 @@ struct TupleMarks: ~Copyable {
 
   static func bytes(capacity: Int) -> Int { capacity * MemoryLayout<TupleMarkEntry>.stride }
 
-  /// Whether a removal of a date is known to all members.
-  func isStable(_ bits: UInt64) -> Bool { bits >= stableFrom && bits < stableThrough }
-
-  /// Notes that all members have the removals of an interval. Of those before, the ones that join it count on.
-  mutating func settle(from: UInt64, through: UInt64) {
-    let least = max(from, (memberSince ?? .max >> 16) << 16)
-    if from > stableThrough || stableThrough == 0 { stableFrom = least }
-    stableThrough = through
-  }
-
   /// The clock was set back: what was said by it is void.
   mutating func restart(own run: UInt64) {
-    (stableFrom, stableThrough) = (0, 0)
+    stableThrough = 0
     for place in 0..<entries.count where entries[place].run == run && run != 0 { entries[place].through = 0 }
   }
 
@@ -134,19 +121,19 @@ extension TupleMap {
     for place in 0..<members.placesUsed where !members[place].isFree && !members[place].isLiving {
       return nil
     }
-    let from = TupleClock(milliseconds: through.milliseconds - min(through.milliseconds, interval))
-    let mark = mark(from: from, through: through)
-    guard mark.sum != 0 else { return nil }
-    marks.ownFrom = from.bits
+    guard let mark = mark(through: through), mark.sum != 0 else { return nil }
     marks.note(mark, of: identity)
     return mark
   }
 
-  private func mark(from: TupleClock, through: TupleClock) -> TupleMark {
+  /// The mark for a date; nil when a removal before that is older than this node's membership.
+  private func mark(through: TupleClock) -> TupleMark? {
+    let since = TupleClock(milliseconds: marks.memberSince ?? .max).bits
     var sum: UInt64 = 0
-    for place in 0..<table.placesUsed
-    where !table[place].isFree && table[place].clock >= from.bits && table[place].clock < through.bits {
-      if table.traits(place).contains(.tombstone) { sum &+= table[place].hash }
+    for place in 0..<table.placesUsed where !table[place].isFree && table[place].clock < through.bits {
+      guard table.traits(place).contains(.tombstone) else { continue }
+      guard table[place].clock >= since else { return nil }
+      sum &+= table[place].hash
     }
     return TupleMark(through: through, sum: sum)
   }
@@ -173,8 +160,7 @@ extension TupleMap {
       guard !member.isFree, member.run != identity else { continue }
       guard marks.has(own, of: member.run) else { return }
     }
-    marks.settle(from: marks.ownFrom, through: own.through.bits)
-    if dropNext == nil { dropNext = 0 }
+    marks.stableThrough = own.through.bits - 1
   }
 }
 
