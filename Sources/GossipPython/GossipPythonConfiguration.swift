@@ -64,7 +64,7 @@ public struct GossipPythonConfiguration: Sendable {
 
   /// Peers that are known at most. Default: 128, chosen here: rounds of Status scale no further.
   public var memberLimit = 128
-  /// Originators that are known at most. Default: 64, chosen here: originals know 9.
+  /// Other originators that are known at most. Default: 64, chosen here: originals know 9.
   public var originLimit = 64
   /// The time after which an originator of which nothing is heard may make room for another.
   ///
@@ -93,7 +93,7 @@ public struct GossipPythonConfiguration: Sendable {
   /// The memory that a peer takes at most, in bytes; what it takes depends on the traffic.
   public var memoryBound: Int {
     let origin = PythonOrigin.windowBytes + logLimit * (PythonDatagram.lengthLimit + 32)
-    return originLimit * origin + (outboundLimit + textLimit) * PythonDatagram.lengthLimit
+    return (originLimit + 1) * origin + (outboundLimit + textLimit) * PythonDatagram.lengthLimit
       + memberLimit * (256 + 64 * PythonDatagram.idLimit)
   }
 }

@@ -203,11 +203,11 @@ extension GossipPythonEngine {
     }
   }
 
-  /// The place of an originator, which becomes known when there is room. Its name has its address in it: so peers
+  /// The place of an originator of which a message came, which becomes known when there is room. Its name has its address in it: so peers
   /// find each other that share no contact but an original, whose lists name wrong addresses.
   mutating func originator(_ id: [UInt8], now: Instant) -> Int? {
     if let place = origins.place(of: id) { return place }
-    let place = origins.place(of: id, adding: false, now: now)
+    let place = origins.place(ofOther: id, now: now)
     if place != nil, let endpoint = PythonMultiaddress(originator: id)?.endpoint {
       hearOf(endpoint, now: now)
     }

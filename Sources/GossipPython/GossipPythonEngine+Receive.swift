@@ -84,20 +84,20 @@ extension GossipPythonEngine {
       takeText(record, payload, from: source, now: now, into: &effects)
       return true
     }
-    guard let place = originator(record.id, now: now) else {
-      counters.droppedExcess &+= 1
-      return false
-    }
-    origins[place].heardAt = now
-    if origins[place].isOwn {
+    if isOwnName(record.id) {
       // Our own comes back, or somebody sends in our name.
-      if record.sequence <= origins[place].highest {
+      if let place = origins.place(of: record.id), record.sequence <= origins[place].highest {
         counters.duplicates &+= 1
       } else {
         counters.droppedUnexpected &+= 1
       }
       return true
     }
+    guard let place = originator(record.id, now: now) else {
+      counters.droppedExcess &+= 1
+      return false
+    }
+    origins[place].heardAt = now
     if let index = self.place(of: source), peers[index].kind != .sound {
       peers[index].learn([record.id])
     }

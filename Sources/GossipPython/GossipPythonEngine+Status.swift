@@ -25,11 +25,13 @@ extension GossipPythonEngine {
   /// Sends a Status of all originators, or of the next part of them.
   mutating func sendStatus(to index: Int, now: Instant) {
     guard peers[index].kind == .sound else { return sendStatusToOriginal(index, now: now) }
-    let count = origins.all.count
+    // One of which nothing came without a gap says no more than one that is not named.
+    let named = origins.all.indices.filter { origins[$0].floor > 0 }
+    let count = named.count
     guard count > recordLimit else {
-      return send(PythonClock(records: records(of: Array(0..<count))), to: index, now: now)
+      return send(PythonClock(records: records(of: named)), to: index, now: now)
     }
-    let places = (0..<recordLimit).map { (clockCursor + $0) % count }
+    let places = (0..<recordLimit).map { named[(clockCursor + $0) % count] }
     clockCursor = (clockCursor + recordLimit) % count
     send(PythonClock(index: Self.partIndex, records: records(of: places)), to: index, now: now)
   }
@@ -63,16 +65,22 @@ extension GossipPythonEngine {
     let isSound = peers[index].kind == .sound
     let source = peers[index].endpoint
     if !isSound { peers[index].learn(clock.records.map(\.id)) }
-    var lacked: [Int] = []
+    var lacked: [PythonRecord] = []
     var ahead: [(place: Int, after: Int)] = []
+    var unknown: [PythonRecord] = []
     var named: Set<Int> = []
     for record in clock.records where !record.id.isEmpty {
-      guard let place = originator(record.id, now: now) else { continue }
+      guard let place = origins.place(of: record.id) else {
+        // A name costs nothing, so a claim enters nobody: it is asked for, and the answer does.
+        guard record.sequence > 0, !isOwnName(record.id) else { continue }
+        unknown.append(PythonRecord(sequence: 0, id: record.id))
+        continue
+      }
       guard named.insert(place).inserted else { continue }
       if origins[place].highest > record.sequence { ahead.append((place, record.sequence)) }
       guard record.sequence > origins[place].floor, !origins[place].isOwn else { continue }
       origins[place].claim(record.sequence, by: source, now: now)
-      lacked.append(place)
+      lacked.append(PythonRecord(sequence: origins[place].resume, id: record.id))
     }
     if clock.index == 0 {
       for place in origins.all.indices where !named.contains(place) && origins[place].highest > 0 {
@@ -80,9 +88,9 @@ extension GossipPythonEngine {
       }
     }
     if !ahead.isEmpty { replay(ahead, to: index, now: now) }
-    guard !lacked.isEmpty else { return }
-    repairAt = min(repairAt, now + configuration.answerInterval.asNanoseconds)
-    ask(for: lacked, from: index, now: now)
+    if !lacked.isEmpty { repairAt = min(repairAt, now + configuration.answerInterval.asNanoseconds) }
+    guard !lacked.isEmpty || !unknown.isEmpty else { return }
+    ask(for: lacked + unknown, from: index, now: now)
   }
 
   /// Sends messages from the log, in order and not too many.
@@ -114,18 +122,14 @@ extension GossipPythonEngine {
   ///
   /// - Returns: Whether it was asked; not when it was only just.
   @discardableResult
-  private mutating func ask(for places: [Int], from index: Int, now: Instant) -> Bool {
+  private mutating func ask(for wanted: [PythonRecord], from index: Int, now: Instant) -> Bool {
     guard peers[index].statusAllowedAt <= now else { return false }
     peers[index].statusAllowedAt = now + answerInterval(of: index)
     guard peers[index].kind == .sound else {
       sendStatusToOriginal(index, now: now)
       return true
     }
-    let records = places.prefix(recordLimit).map {
-      PythonRecord(sequence: origins[$0].resume, id: origins[$0].id)
-    }
-    let clock = PythonClock(index: Self.partIndex, records: records)
-    send(clock, to: index, now: now)
+    send(PythonClock(index: Self.partIndex, records: Array(wanted.prefix(recordLimit))), to: index, now: now)
     return true
   }
 
@@ -159,7 +163,8 @@ extension GossipPythonEngine {
     var patience = 0
     for endpoint in order {
       guard let wanted = places[endpoint], let index = self.place(of: endpoint) else { continue }
-      ask(for: wanted, from: index, now: now)
+      let records = wanted.map { PythonRecord(sequence: origins[$0].resume, id: origins[$0].id) }
+      ask(for: records, from: index, now: now)
       isMissing = true
       patience = max(patience, wanted.map { origins[$0].vainAsks }.min() ?? 0)
     }

@@ -28,8 +28,8 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
   var origins: PythonOrigins
   var outbound: PythonOutbound
   var texts: RecentTexts
-  /// The originator that this peer is now; nil before its first message.
-  var ownPlace: Int?
+  /// The uids that it had, the one that it has included: nobody else sends under them.
+  var ownUIDs: Set<Int>
   /// Messages of ours so far.
   var broadcastCount: UInt64 = 0
   /// The number of the last datagram, 1 to 9,999.
@@ -59,10 +59,13 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
     (self.address, self.multiaddress) = (address, multiaddress)
     generator = Generator(seed: seed)
     uid = 1_000 + generator.below(9_000)
+    ownUIDs = [uid]
     origins = PythonOrigins(configuration)
     outbound = PythonOutbound(limit: configuration.outboundLimit)
     texts = RecentTexts(
       lifetime: configuration.textLifetime.asNanoseconds, limit: configuration.textLimit)
+    // Before anybody else can send under that name.
+    origins.addOwn(memberID, now: Instant())
   }
 
   /// The longest payload that `broadcast` takes, in bytes.
@@ -138,11 +141,8 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
     guard String(validating: text, as: UTF8.self) != nil else { throw .payloadUnfit("it is not UTF-8") }
     let recipients = try recipients(of: spread)
     guard outbound.room >= recipients.count else { throw .wouldBlock }
-    renewNameIfSpent()
-    guard let place = ownPlace ?? origins.place(of: memberID, adding: true, now: now) else {
-      throw .wouldBlock
-    }
-    ownPlace = place
+    renewNameIfSpent(now: now)
+    guard let place = origins.own else { throw .wouldBlock }
     origins[place].heardAt = now
     let sequence = origins[place].highest + 1
     origins[place].insert(sequence, text, now: now)
@@ -153,11 +153,24 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
     return broadcastCount
   }
 
-  /// Takes another uid, and so another name, when the numbers of this one are used up.
-  private mutating func renewNameIfSpent() {
-    guard let place = ownPlace, origins[place].highest >= PythonOrigin.lastSequence else { return }
-    uid = uid >= 9_999 ? 1_000 : uid + 1
-    ownPlace = nil
+  /// Takes another uid, and so another name, when the numbers of this one are used up: one that nobody foresees,
+  /// and that nobody sent under.
+  private mutating func renewNameIfSpent(now: Instant) {
+    guard let place = origins.own, origins[place].highest >= PythonOrigin.lastSequence else { return }
+    if ownUIDs.count >= 8_000 { ownUIDs = [uid] }
+    uid = 1_000 + generator.below(9_000)
+    while ownUIDs.contains(uid) || origins.place(of: memberID) != nil { uid = uid >= 9_999 ? 1_000 : uid + 1 }
+    ownUIDs.insert(uid)
+    origins.addOwn(memberID, now: now)
+  }
+
+  /// Whether this peer sends under that name, or did.
+  func isOwnName(_ id: [UInt8]) -> Bool {
+    let prefix = multiaddress.text + "/uid/".utf8
+    guard id.count == prefix.count + 4, id.starts(with: prefix),
+      let uid = Int(String(decoding: id.suffix(4), as: UTF8.self))
+    else { return false }
+    return ownUIDs.contains(uid)
   }
 
   /// The places of the peers that a message of ours goes to. Each original gets it from us and in order, since

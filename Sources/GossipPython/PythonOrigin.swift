@@ -49,7 +49,8 @@ struct PythonOrigin {
 
   /// Takes a message that did not come before; `sequence` is from 1 to `lastSequence`.
   mutating func insert(_ sequence: Int, _ payload: [UInt8], now: Instant) {
-    if !isBehind { missingSince = now }
+    // What is only claimed may have been missed for long: a gap among what came has its own time.
+    if highest <= floor { missingSince = now }
     seen[sequence >> 6] |= 1 << UInt64(sequence & 63)
     highest = max(highest, sequence)
     vainAsks = 0
@@ -89,11 +90,13 @@ struct PythonOrigin {
     claimed = max(claimed, sequence)
   }
 
-  /// Gives up what is missing before the next message that came, or all that is missing.
+  /// Gives up what is missing before the next message that came, or what only claims say there is. Those never
+  /// raise the floor: a message that comes after all is taken, whatever a peer said before.
   mutating func giveUp(now: Instant) {
     var next = floor + 1
     while next <= highest, !contains(next) { next += 1 }
-    floor = next <= highest ? next - 1 : max(claimed, highest)
+    floor = max(floor, next <= highest ? next - 1 : highest)
+    if floor >= highest { claimed = highest }
     (missingSince, vainAsks) = (now, 0)
     raiseFloor(now: now)
   }
@@ -121,6 +124,8 @@ struct PythonOrigin {
 /// All originators, the one that this peer is included.
 struct PythonOrigins {
   private(set) var all: [PythonOrigin] = []
+  /// The place of the originator that this peer is now.
+  private(set) var own: Int?
   private var places: [[UInt8]: Int] = [:]
   private let limit: Int
   private let idle: Nanoseconds
@@ -140,24 +145,45 @@ struct PythonOrigins {
   func place(of id: [UInt8]) -> Int? { places[id] }
 
   /// The place of an originator, which becomes known when there is room; the one that was idle for longest makes
-  /// room when that is long enough. One that this peer is needs no room.
-  mutating func place(of id: [UInt8], adding isOwn: Bool, now: Instant) -> Int? {
+  /// room when that is long enough, and one without messages at once.
+  mutating func place(ofOther id: [UInt8], now: Instant) -> Int? {
     if let place = places[id] { return place }
-    let origin = PythonOrigin(id: id, isOwn: isOwn, logLimit: logLimit, now: now)
-    if all.count < limit || isOwn && all.allSatisfy({ !$0.isOwn }) {
+    return add(PythonOrigin(id: id, isOwn: false, logLimit: logLimit, now: now), patience: idle, now: now)
+  }
+
+  /// Enters the originator that this peer is from now on. It keeps its place until there is another; a name that
+  /// this peer had before is kept no longer than others' are.
+  mutating func addOwn(_ id: [UInt8], now: Instant) {
+    let former = own
+    own = nil
+    let origin = PythonOrigin(id: id, isOwn: true, logLimit: logLimit, now: now)
+    own = add(origin, patience: 0, now: now) ?? former
+  }
+
+  /// - Parameter patience: How long the one that makes room must have been idle.
+  private mutating func add(_ origin: PythonOrigin, patience: Nanoseconds, now: Instant) -> Int? {
+    // This peer's own name takes none of the room.
+    if all.count <= limit {
       all.append(origin)
-      places[id] = all.count - 1
+      places[origin.id] = all.count - 1
       return all.count - 1
     }
     var oldest: Int?
-    // A name that this peer had before is not kept longer than others' are; its last one always is.
-    for place in all.indices where !all[place].isOwn || isOwn {
-      if all[place].heardAt < oldest.map({ all[$0].heardAt }) ?? .never { oldest = place }
+    for place in all.indices where place != own {
+      guard let other = oldest else {
+        oldest = place
+        continue
+      }
+      let (isEmpty, isOtherEmpty) = (all[place].highest == 0, all[other].highest == 0)
+      let isOlder = all[place].heardAt < all[other].heardAt
+      if isEmpty == isOtherEmpty ? isOlder : isEmpty { oldest = place }
     }
-    guard let place = oldest, isOwn || now.since(all[place].heardAt) >= idle else { return nil }
+    guard let place = oldest,
+      all[place].highest == 0 || now.since(all[place].heardAt) >= patience
+    else { return nil }
     places[all[place].id] = nil
     all[place] = origin
-    places[id] = place
+    places[origin.id] = place
     return place
   }
 }
