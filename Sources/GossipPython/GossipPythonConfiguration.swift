@@ -64,6 +64,11 @@ public struct GossipPythonConfiguration: Sendable {
 
   /// Peers that are known at most. Default: 128, chosen here: rounds of Status scale no further.
   public var memberLimit = 128
+  /// Bytes per second that go to one IP address, whatever the port, while peers there have not shown that they
+  /// receive what is sent to them.
+  ///
+  /// Default: 8,192, chosen here: 60 that join at once behind one address.
+  public var strangerRate = 8_192
   /// Other originators that are known at most. Default: 64, chosen here: originals know 9.
   public var originLimit = 64
   /// The time after which an originator of which nothing is heard may make room for another.
@@ -94,7 +99,7 @@ public struct GossipPythonConfiguration: Sendable {
   public var memoryBound: Int {
     let origin = PythonOrigin.windowBytes + logLimit * (PythonDatagram.lengthLimit + 32)
     return (originLimit + 1) * origin + (outboundLimit + textLimit) * PythonDatagram.lengthLimit
-      + memberLimit * (256 + 64 * PythonDatagram.idLimit)
+      + memberLimit * (512 + PythonDatagram.lengthLimit + 64 * PythonDatagram.idLimit)
   }
 }
 

@@ -6,12 +6,18 @@ import GrapevineDialect
 extension GossipPythonEngine {
   func place(of endpoint: Endpoint) -> Int? { peers.firstIndex { $0.endpoint == endpoint } }
 
-  /// The place of a peer, which becomes known when there is room.
-  mutating func place(of endpoint: Endpoint, adding _: Bool, now: Instant) -> Int? {
+  /// The place of a peer, which becomes known when there is room. For one that comes itself, one makes room of which
+  /// nothing shows that it is there: the one that had most time to.
+  mutating func place(of endpoint: Endpoint, displacing: Bool, now: Instant) -> Int? {
     if let index = place(of: endpoint) { return index }
-    guard peers.count < configuration.memberLimit, endpoint.ipv4 != nil, endpoint.isUsable,
-      endpoint != address
-    else { return nil }
+    guard endpoint.ipv4 != nil, endpoint.isUsable, endpoint != address else { return nil }
+    if peers.count >= configuration.memberLimit {
+      let unproven = peers.indices.filter { !peers[$0].isProven && !contacts.contains(peers[$0].endpoint) }
+      guard displacing, let index = unproven.min(by: { peers[$0].metAt < peers[$1].metAt }) else {
+        return nil
+      }
+      drop(index)
+    }
     peers.append(PythonPeer(endpoint, now: now))
     return peers.count - 1
   }
@@ -51,7 +57,7 @@ extension GossipPythonEngine {
   mutating func seek(now: Instant) {
     seekAt = .never
     for contact in contacts {
-      guard let index = place(of: contact, adding: true, now: now) else { continue }
+      guard let index = place(of: contact, displacing: true, now: now) else { continue }
       peers[index].helloAt = now
     }
   }
@@ -75,7 +81,9 @@ extension GossipPythonEngine {
       return
     }
     peers[index].helloSequence = enqueue(
-      .hello, PythonMessage.hello(member).body, to: peers[index].endpoint, attempts: 1, now: now)
+      .hello, PythonMessage.hello(member).body, to: peers[index].endpoint, sequence: drawNumber(),
+      attempts: 1, now: now)
+    peers[index].wrongNumbers = 0
     peers[index].vainHellos += 1
     let isIntroduced = peers[index].isMember && peers[index].kind != .unknown
     peers[index].helloAt = now + (isIntroduced ? interval : configuration.retryInterval.asNanoseconds)
@@ -96,7 +104,7 @@ extension GossipPythonEngine {
       counters.droppedUnexpected &+= 1
       return
     }
-    guard let index = place(of: source, adding: true, now: now) else {
+    guard let index = place(of: source, displacing: true, now: now) else {
       counters.droppedExcess &+= 1
       return
     }
@@ -120,13 +128,13 @@ extension GossipPythonEngine {
 
   /// Welcome: it is a member, and so are we.
   mutating func onWelcome(_ echo: Int, _ host: PythonMember, from source: Endpoint, now: Instant) {
-    guard let index = place(of: source), peers[index].helloSequence == echo, echo > 0,
+    guard let index = place(of: source), peers[index].knows(echo, told: peers[index].helloSequence),
       lifecycle == .connected || lifecycle == .joining
     else {
       counters.droppedUnexpected &+= 1
       return
     }
-    let isFirst = !peers[index].isConnected
+    let isFirst = !peers[index].isReady
     if let uid = peers[index].uid, uid != host.uid { peers[index].restart() }
     peers[index].kind = if case .fraction = host.uid { .original } else { .sound }
     (peers[index].uid, peers[index].vainHellos) = (host.uid, 0)
@@ -134,7 +142,19 @@ extension GossipPythonEngine {
     peers[index].helloAt = now + configuration.helloInterval.asNanoseconds
     if lifecycle == .joining { connect(now: now) }
     // What it sends tells the other end that we are connected, and what we lack.
+    noteProven(index, now: now)
     if isFirst { sendStatus(to: index, now: now) }
+  }
+
+  /// Notes that a peer knows a number that was sent to its address alone: what goes there is for it. It gets now
+  /// what it waits for.
+  mutating func noteProven(_ index: Int, now: Instant) {
+    peers[index].isProven = true
+    guard peers[index].isReady else { return }
+    if peers[index].isNewcomer { introduce(index, now: now) }
+    guard let clock = peers[index].owed else { return }
+    peers[index].owed = nil
+    onStatus(clock, from: index, now: now)
   }
 
   /// Notes that a peer sends what only members send.
@@ -142,10 +162,15 @@ extension GossipPythonEngine {
   /// - Returns: Its place; nil when there is no room for it.
   @discardableResult
   mutating func noteConnected(_ source: Endpoint, now: Instant) -> Int? {
-    guard let index = place(of: source, adding: true, now: now) else { return nil }
+    guard let index = place(of: source, displacing: true, now: now) else { return nil }
     peers[index].heardAt = now
     if !peers[index].isMember { peers[index].isMember = true }
     if peers[index].kind == .unknown, peers[index].helloAt == .never { peers[index].helloAt = now }
+    guard peers[index].isProven else {
+      peers[index].isConnected = true
+      probe(index, now: now)
+      return index
+    }
     guard !peers[index].isConnected else { return index }
     peers[index].isConnected = true
     if peers[index].isNewcomer { introduce(index, now: now) }
@@ -220,7 +245,7 @@ extension GossipPythonEngine {
     // What is only said leaves room for those who come.
     let candidates = peers.count { !$0.isMember }
     guard candidates < max(1, configuration.memberLimit / 4),
-      let index = place(of: endpoint, adding: true, now: now)
+      let index = place(of: endpoint, displacing: false, now: now)
     else {
       counters.droppedExcess &+= 1
       return

@@ -66,6 +66,10 @@ extension GossipPythonEngine {
     }
     _ = outbound.remove(sequence, of: source)
     peers[index].vainHellos = 0
+    if !peers[index].isProven, peers[index].knows(sequence, told: peers[index].probe) {
+      (peers[index].isMember, peers[index].isConnected) = (true, true)
+      noteProven(index, now: now)
+    }
     noteConnected(source, now: now)
   }
 

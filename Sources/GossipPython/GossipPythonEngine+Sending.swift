@@ -10,7 +10,10 @@ extension GossipPythonEngine {
     return lastSequence
   }
 
-  /// Queues a message; one that has no room is counted and left to repair.
+  /// A number that nobody foresees: whoever names it has received it.
+  mutating func drawNumber() -> Int { 1 + generator.below(PythonOrigin.lastSequence) }
+
+  /// Queues a message; one that has no room, or that strangers may not draw, is counted and left to repair.
   @discardableResult
   mutating func enqueue(
     _ type: PythonMessageType, _ body: [UInt8], to recipient: Endpoint, sequence: Int? = nil,
@@ -20,7 +23,15 @@ extension GossipPythonEngine {
     let envelope = PythonEnvelope(
       recipient: recipient, type: type, sequence: sequence, body: body, reserved: reserved,
       attempts: max(1, attempts), nextAt: now)
-    if !outbound.append(envelope) { counters.droppedExcess &+= 1 }
+    let isKnown = place(of: recipient).map { peers[$0].isProven } ?? false
+    guard
+      isKnown || contacts.contains(recipient)
+        || strangers.pay(8 + body.count, for: recipient, now: now),
+      outbound.append(envelope)
+    else {
+      counters.droppedExcess &+= 1
+      return sequence
+    }
     return sequence
   }
 

@@ -36,8 +36,26 @@ extension GossipPythonEngine {
     send(PythonClock(index: Self.partIndex, records: records(of: places)), to: index, now: now)
   }
 
+  /// Asks a peer to show that it receives what goes to its address, with a Status that says next to nothing: its
+  /// acknowledgement has the number.
+  mutating func probe(_ index: Int, now: Instant) {
+    guard peers[index].probeAllowedAt <= now else { return }
+    peers[index].probeAllowedAt = now + configuration.tickInterval.asNanoseconds
+    (peers[index].probe, peers[index].wrongNumbers) = (drawNumber(), 0)
+    let clock =
+      peers[index].kind == .sound
+      ? PythonClock(index: Self.partIndex, records: []) : clockForOriginal(index)
+    enqueue(
+      .status, PythonMessage.status(clock).body, to: peers[index].endpoint, sequence: peers[index].probe,
+      attempts: 1, now: now)
+  }
+
   /// Tells an original of what is in its clock, as far as is known, so that it does not take us to lack it.
   private mutating func sendStatusToOriginal(_ index: Int, now: Instant) {
+    send(clockForOriginal(index), to: index, now: now)
+  }
+
+  private func clockForOriginal(_ index: Int) -> PythonClock {
     var records: [PythonRecord] = []
     for place in origins.all.indices where records.count < recordLimit {
       let origin = origins[place]
@@ -47,7 +65,7 @@ extension GossipPythonEngine {
     if peers[index].clock.contains([]), records.count < recordLimit {
       records.append(PythonRecord(sequence: 0, id: []))
     }
-    send(PythonClock(records: records), to: index, now: now)
+    return PythonClock(records: records)
   }
 
   private func records(of places: [Int]) -> [PythonRecord] {
@@ -65,6 +83,11 @@ extension GossipPythonEngine {
     let isSound = peers[index].kind == .sound
     let source = peers[index].endpoint
     if !isSound { peers[index].learn(clock.records.map(\.id)) }
+    guard peers[index].isReady else {
+      // Who writes another's address into a Status makes us send everything there.
+      peers[index].owed = clock
+      return
+    }
     var lacked: [PythonRecord] = []
     var ahead: [(place: Int, after: Int)] = []
     var unknown: [PythonRecord] = []
@@ -152,6 +175,7 @@ extension GossipPythonEngine {
       }
       let isVain = origins[place].vainAsks > 0
       let claimant = origins[place].claimant.flatMap { self.place(of: $0) }
+        .flatMap { peers[$0].isReady ? $0 : nil }
       let drawn = ready.isEmpty ? nil : ready[generator.below(ready.count)]
       guard let index = (isVain ? drawn ?? claimant : claimant ?? drawn) else { continue }
       origins[place].vainAsks += 1

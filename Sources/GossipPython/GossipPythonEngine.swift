@@ -28,6 +28,7 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
   var origins: PythonOrigins
   var outbound: PythonOutbound
   var texts: RecentTexts
+  var strangers: PythonStrangers
   /// The uids that it had, the one that it has included: nobody else sends under them.
   var ownUIDs: Set<Int>
   /// Messages of ours so far.
@@ -61,6 +62,7 @@ public struct GossipPythonEngine: ~Copyable, DialectEngine {
     uid = 1_000 + generator.below(9_000)
     ownUIDs = [uid]
     origins = PythonOrigins(configuration)
+    strangers = PythonStrangers(rate: configuration.strangerRate, salt: generator.next())
     outbound = PythonOutbound(limit: configuration.outboundLimit)
     texts = RecentTexts(
       lifetime: configuration.textLifetime.asNanoseconds, limit: configuration.textLimit)

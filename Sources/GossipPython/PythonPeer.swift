@@ -21,6 +21,18 @@ struct PythonPeer {
   var isMember = false
   /// Whether it has shown that it is a member and takes everything.
   var isConnected = false
+  /// Whether it has shown that what goes to its address arrives there: it knows a number that went nowhere else.
+  var isProven = false
+  /// The number of the last Status that asks it to show that; 0 before the first.
+  var probe = 0
+  /// When it may be asked for that again.
+  var probeAllowedAt = Instant()
+  /// Numbers that it got wrong since it was last told one.
+  var wrongNumbers = 0
+  /// Its last Status, to be answered when its address is proven.
+  var owed: PythonClock?
+  /// When it was first heard of.
+  let metAt: Instant
   /// Whether it came with a Hello and is to be told who is there, and others of it.
   var isNewcomer = false
   var heardAt: Instant
@@ -42,11 +54,21 @@ struct PythonPeer {
 
   init(_ endpoint: Endpoint, now: Instant) {
     self.endpoint = endpoint
-    heardAt = now
+    (metAt, heardAt) = (now, now)
   }
 
   /// Whether it gets what members get.
-  var isReady: Bool { isMember && isConnected }
+  var isReady: Bool { isMember && isConnected && isProven }
+
+  /// Whether a number is the one that it was told, which it may get wrong a few times: so nobody finds it by trying.
+  mutating func knows(_ number: Int, told: Int) -> Bool {
+    guard told > 0, wrongNumbers < Self.wrongLimit else { return false }
+    if number != told { wrongNumbers += 1 }
+    return number == told
+  }
+
+  /// Chosen here: answers to earlier ones may still come.
+  private static let wrongLimit = 8
 
   /// Notes what its clock has. Whoever names more than any original can hold is believed its last word only.
   mutating func learn(_ ids: some Collection<[UInt8]>) {
@@ -60,6 +82,7 @@ struct PythonPeer {
   /// Forgets what was known of an earlier run at the same address.
   mutating func restart() {
     (isConnected, clock, vainHellos) = (false, [], 0)
+    owed = nil
   }
 }
 

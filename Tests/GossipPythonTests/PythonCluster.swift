@@ -55,8 +55,11 @@ final class Cluster {
   var loss = 0.0
   /// Datagrams to endpoints that no host has.
   var strays: [Flight] = []
+  /// Of those, the ones that acknowledge each Status, as originals do.
+  var acknowledging: Set<Endpoint> = []
   var sent = 0
   private var flights: [Flight] = []
+  private var statusFlights: [Flight] = []
   private var generator: Generator
   private let delay: Nanoseconds = 1_000_000
 
@@ -112,10 +115,21 @@ final class Cluster {
           flights.append(flight)
         } else {
           strays.append(flight)
+          let isStatus = flight.bytes.starts(with: "06".utf8)
+          if isStatus, acknowledging.contains(flight.destination) { statusFlights.append(flight) }
         }
       }
     } while !host.effects.datagrams.hasRoom
     host.effects.datagrams.removeAll()
+    acknowledge(to: host)
+  }
+
+  private func acknowledge(to host: Host) {
+    let due = statusFlights
+    statusFlights = []
+    for flight in due {
+      inject(Array("0400".utf8 + flight.bytes[4..<8] + "0000".utf8), from: flight.destination, to: host)
+    }
   }
 
   /// Lets time pass, up to which all that is due happens in its order.

@@ -53,6 +53,7 @@ struct PythonEngineTests {
   func longest() throws {
     let cluster = Cluster()
     let host = try cluster.add(7_000)
+    cluster.acknowledging = [local(8_080)]
     try host.engine.join([], now: cluster.now)
     cluster.inject("01000007000143210023/ip4/127.0.0.1/udp/8080", from: local(8_080), to: host)
     cluster.inject("0600000000000000", from: local(8_080), to: host)

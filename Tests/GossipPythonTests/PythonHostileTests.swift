@@ -102,4 +102,64 @@ struct PythonHostileTests {
     let mine = other.delivered.filter { $0.origin.utf8.elementsEqual(host.engine.memberID) }
     #expect(mine.map(\.text) == ["first", "second"])
   }
+
+  private func volume(_ cluster: Cluster, to endpoint: Endpoint) -> Int {
+    cluster.strays.filter { $0.destination == endpoint }.reduce(0) { $0 + $1.bytes.count }
+  }
+
+  @Test(
+    "an address that shows nothing draws little, and all messages once it does", arguments: [false, true])
+  func amplification(saysHello: Bool) throws {
+    let cluster = try cluster(1)
+    let host = cluster.hosts[0]
+    let long = String(repeating: "x", count: 200)
+    for number in 1...64 { try cluster.broadcast("\(number) \(long)", from: host) }
+    if saysHello {
+      let hello = PythonMessage.hello(try member(4_321, 6_666))
+      cluster.inject(PythonDatagram(sequence: 1, hello).bytes, from: liar, to: host)
+    }
+    for _ in 0..<50 {
+      cluster.inject(status([]), from: liar, to: host)
+      // Numbers that it tries.
+      cluster.inject("040000010000", from: liar, to: host)
+      cluster.run(for: .milliseconds(200))
+    }
+    #expect(volume(cluster, to: liar) < 2 * 50 * 28)
+    cluster.acknowledging = [liar]
+    cluster.inject(status([]), from: liar, to: host)
+    #expect(volume(cluster, to: liar) > 64 * 200)
+  }
+
+  @Test("strangers behind one address draw no more than their rate")
+  func strangerRate() throws {
+    let cluster = try cluster(1)
+    let hello = PythonMessage.hello(try member(4_321, 6_666))
+    for port in 1...1_000 {
+      cluster.inject(PythonDatagram(sequence: 1, hello).bytes, from: local(port), to: cluster.hosts[0])
+    }
+    #expect((4_096...8_192).contains(cluster.strays.reduce(0) { $0 + $1.bytes.count }))
+    #expect(cluster.hosts[0].engine.members.count <= 128)
+  }
+
+  @Test("members that never answer neither hold up messages nor keep out who comes")
+  func fakes() throws {
+    var configuration = GossipPythonConfiguration()
+    (configuration.spread, configuration.outboundLimit) = (.broadcast, 256)
+    let cluster = try cluster(2, configuration)
+    let host = cluster.hosts[0]
+    for number in 0..<200 as Range<UInt32> {
+      let fake = Endpoint(ipv4: 0x0a00_0000 + number, port: 9)
+      cluster.inject(status([]), from: fake, to: host)
+    }
+    let joiner = try cluster.add(7_100, configuration)
+    try joiner.engine.join([local(7_000)], now: cluster.now)
+    cluster.run(for: .seconds(2))
+    #expect(joiner.engine.lifecycle == .connected)
+    cluster.strays = []
+    for number in 1...60 { try cluster.broadcast("\(number)", from: host) }
+    cluster.run(for: .seconds(5))
+    #expect(joiner.texts == (1...60).map(String.init))
+    #expect(cluster.hosts[1].texts == (1...60).map(String.init))
+    #expect(!cluster.strays.contains { $0.bytes.starts(with: "05".utf8) })
+  }
 }
