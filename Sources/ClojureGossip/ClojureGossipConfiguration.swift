@@ -11,6 +11,10 @@ public struct ClojureGossipConfiguration: Sendable {
   public var copies = 10
   /// Members that the view holds at most. Default: 64, chosen here: (c+1) ln n for 300 members.
   public var viewLimit = 64
+  /// Members of the view that one IP address has had us take and that were never heard from, at most.
+  ///
+  /// Default: 16, chosen here: a fourth of the view.
+  public var introductionLimit = 16
   /// Times that a peer passes the same subscription on, in the time below.
   ///
   /// Default: 10 (SCAMP, IEEE Trans. Computers 52(2), 2003).

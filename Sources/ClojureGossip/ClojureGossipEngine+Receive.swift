@@ -38,6 +38,11 @@ extension ClojureGossipEngine {
       noteHolder(source, now: now)
       onInitial(of: source, terms, now: now)
     case .forward(let subscriber):
+      // Copies go to members of views: nobody else has a say about ours.
+      guard holds(source) || hasShown(source) || contacts.contains(source) || isOurs(source) else {
+        counters.droppedUnexpected &+= 1
+        return
+      }
       noteHolder(source, now: now)
       onForward(of: subscriber, terms, from: source, now: now)
     case .heartbeat:
@@ -76,6 +81,7 @@ extension ClojureGossipEngine {
   /// Notes that a peer has this one in its view: nobody else sends what it sent.
   private mutating func noteHolder(_ source: Endpoint, now: Instant) {
     peers.update(source, now: now) { $0.holdsAt = now }
+    if let index = view.firstIndex(where: { $0.endpoint == source }) { view[index].hasShown = true }
     (beatsLeft, contactAt) = (Self.beats, .never)
   }
 
@@ -94,7 +100,7 @@ extension ClojureGossipEngine {
       counters.droppedUnexpected &+= 1
       return
     }
-    if !keep(surrogate, until: .never, isFirst: true, now: now) {
+    if !keep(surrogate, until: .never, from: source, isFirst: true) {
       passOn(surrogate, SubscriptionTerms(), except: source, now: now)
     }
   }

@@ -52,7 +52,8 @@ extension ClojureGossipEngine {
     terms.isRenewal = isRenewal
     send(.initial, notes: terms.notes, to: contact)
     if !holds(contact), view.count < configuration.viewLimit {
-      view.append(Arc(endpoint: contact, until: .never))
+      view.append(
+        Arc(endpoint: contact, until: .never, introducer: address, hasShown: hasShown(contact)))
     }
     // Before its end and not all at once: between 70 and 80 %.
     let span = terms.lease * 1_000_000_000
@@ -166,8 +167,12 @@ extension ClojureGossipEngine {
     // What a peer of ours renews must not gather in the views of originals, which forget nobody.
     let others = partialView.filter { $0 != subscriber && (!terms.isRenewal || isOurs($0)) }
     guard !others.isEmpty else {
-      _ = keep(subscriber, until: terms.end(now: now), now: now)
+      _ = keep(subscriber, until: terms.end(now: now), from: subscriber)
       return
+    }
+    // Where copies may go to nobody but who was only said to be there, it would be heard of nowhere.
+    if !terms.isRenewal, view.count >= configuration.viewLimit {
+      _ = keep(subscriber, until: terms.end(now: now), from: subscriber)
     }
     for other in others { send(.forward(subscriber), notes: terms.notes, to: other) }
     guard !terms.isRenewal else { return }
@@ -193,20 +198,32 @@ extension ClojureGossipEngine {
     }
     let isKept =
       generator.chance(1 / Double(1 + view.count))
-      && keep(subscriber, until: terms.end(now: now), now: now)
+      && keep(subscriber, until: terms.end(now: now), from: source)
     if !isKept { passOn(subscriber, terms, except: source, now: now) }
   }
 
-  /// Takes a subscriber into the view, and shows that with a heartbeat.
+  /// Takes a subscriber into the view, and shows that with a heartbeat. Who has shown itself takes the place of one
+  /// that never did, when there is no other.
   ///
-  /// - Returns: False when it is this peer, is held already, or there is no room.
+  /// - Returns: False when it is this peer, is held already, there is no room, or `source` has had us take too many
+  ///   that never showed themselves.
   mutating func keep(
-    _ subscriber: Endpoint, until: Instant, isFirst: Bool = false, now: Instant
+    _ subscriber: Endpoint, until: Instant, from source: Endpoint, isFirst: Bool = false
   ) -> Bool {
-    guard subscriber != address, !holds(subscriber), view.count < configuration.viewLimit else {
-      return false
+    guard subscriber != address, !holds(subscriber) else { return false }
+    let isShown = hasShown(subscriber)
+    if !isShown {
+      let silent = view.count { !$0.hasShown && $0.introducer.low == source.low }
+      guard silent < max(1, configuration.introductionLimit) else { return false }
     }
-    view.insert(Arc(endpoint: subscriber, until: until), at: isFirst ? 0 : view.count)
+    if view.count >= configuration.viewLimit {
+      let silent = view.firstIndex { !$0.hasShown && !contacts.contains($0.endpoint) }
+      guard isShown, let index = silent else { return false }
+      view.remove(at: index)
+    }
+    view.insert(
+      Arc(endpoint: subscriber, until: until, introducer: source, hasShown: isShown),
+      at: isFirst ? 0 : view.count)
     send(.heartbeat, to: subscriber)
     return true
   }
@@ -227,7 +244,7 @@ extension ClojureGossipEngine {
     let onward = others.filter { $0 != source }
     let candidates = onward.isEmpty ? others : onward
     guard !candidates.isEmpty else {
-      _ = keep(subscriber, until: terms.end(now: now), now: now)
+      _ = keep(subscriber, until: terms.end(now: now), from: source)
       return
     }
     send(.forward(subscriber), notes: terms.notes, to: candidates[generator.below(candidates.count)])

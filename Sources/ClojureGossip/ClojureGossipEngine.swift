@@ -23,6 +23,10 @@ public struct ClojureGossipEngine: ~Copyable, DialectEngine {
     let endpoint: Endpoint
     /// When its lease ends.
     var until: Instant
+    /// Who had us take it.
+    let introducer: Endpoint
+    /// Whether anything ever came from it.
+    var hasShown: Bool
   }
 
   /// What waits to be sent.
@@ -191,6 +195,9 @@ public struct ClojureGossipEngine: ~Copyable, DialectEngine {
   }
 
   func holds(_ endpoint: Endpoint) -> Bool { view.contains { $0.endpoint == endpoint } }
+
+  /// Whether anything came from a peer of what members send, as far as is remembered.
+  func hasShown(_ endpoint: Endpoint) -> Bool { peers[endpoint]?.holdsAt != nil }
 
   func isOurs(_ endpoint: Endpoint) -> Bool { configuration.ours.contains(endpoint) }
 

@@ -80,6 +80,7 @@ struct ClojureEngineTests {
     let (cluster, host) = try founder()
     cluster.inject("initial", from: first, to: host)
     _ = cluster.take(for: first)
+    cluster.inject("heartbeat", from: second, to: host)
     for subscriber in ["127.0.0.1:7000", "127.0.0.1:1"] {
       for _ in 0..<40 { cluster.inject("forward--\(subscriber)", from: second, to: host) }
     }
@@ -183,7 +184,8 @@ struct ClojureEngineTests {
     #expect(toFirst.allSatisfy { $0 == "forward--l60--127.0.0.1:2" })
     #expect(toThird.allSatisfy { $0 == "forward--127.0.0.1:2" })
     #expect(toFirst.count + toThird.count == 12 && !toThird.isEmpty && !toFirst.isEmpty)
-    // The same from a stranger is a plain copy.
+    // The same from who is not listed is a plain copy.
+    cluster.inject("heartbeat", from: local(5), to: host)
     cluster.inject("forward--w4--l60--127.0.0.1:9", from: local(5), to: host)
     let copies = cluster.take(for: first) + cluster.take(for: third) + cluster.take(for: local(9))
     #expect(copies == ["forward--127.0.0.1:9"] || copies == ["heartbeat"])
