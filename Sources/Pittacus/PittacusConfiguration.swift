@@ -55,7 +55,8 @@ public struct PittacusConfiguration: Sendable {
   ///
   /// Default: 5 min; chosen here.
   public var originatorIdle = Duration.seconds(300)
-  /// Members that are known at once, 1 to 32,768; others are not taken in.
+  /// Members that are known at once, 1 to 32,768; others are not taken in, but who speaks itself takes the place of one
+  /// that only others named.
   ///
   /// Default: 1,024; chosen here.
   public var members = 1_024
@@ -69,11 +70,13 @@ public struct PittacusConfiguration: Sendable {
   ///
   /// Default: 16; chosen here.
   public var repairAttempts = 16
-  /// Messages that one peer is sent for repair in a second, and at once, 1 to 65,535.
+  /// Messages that one member is sent for repair in a second, and at once, 1 to 65,535. A host that is none, or has not
+  /// yet shown that it receives, gets 12 at most.
   ///
   /// Default: 256; chosen here.
   public var repairRate = 256
-  /// STATUS datagrams that one peer is answered with in a second, and at once, 1 to 65,535.
+  /// STATUS datagrams of one member, or of a host that is none, that are compared and answered in a second, and at
+  /// once, 1 to 65,535.
   ///
   /// Default: 64; chosen here.
   public var statusRate = 64

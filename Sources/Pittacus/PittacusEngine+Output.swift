@@ -16,6 +16,7 @@ extension PittacusEngine {
     if nextCheck <= now {
       forgetSilent(now: now)
       nextCheck = now + times.tick
+      if hasUnannounced { announceNewcomers(now: now) }
     }
     if nextStatus <= now { queueStatus(now: now) }
     if nextHello <= now {
@@ -175,7 +176,11 @@ extension PittacusEngine {
     while places != 0 {
       let place = Int(places & 0xffff) - 1
       places >>= 16
-      if let member = roster.member(at: place), member.endpoint != entry.destination { list.append(member) }
+      // Whoever was never heard from may be nobody, and a node of the original stops at an address that its
+      // system refuses.
+      if let member = roster.member(at: place), roster[place].isHeard, member.endpoint != entry.destination {
+        list.append(member)
+      }
     }
     return list.count > 0 ? list.length : nil
   }

@@ -19,12 +19,22 @@ extension PittacusEngine {
 
   /// Compares what a peer has with what is here; sends it what it lacks, and asks for what it has more.
   mutating func compare(_ clock: PittacusClock, from source: Endpoint, peer: Int?, now: Instant) {
-    let bucket = limits.bucket(of: source, now: now)
-    let asker = Asker(source: source, peer: peer, bucket: bucket)
+    let isProven = peer.map { roster[$0].isProven } ?? false
+    let bucket = limits.bucket(of: source, isProven: isProven, now: now)
+    // Before anything is looked up: comparing is what costs, even when it ends in no answer.
+    guard limits.takeStatus(of: bucket) else {
+      counters.droppedExcess += 1
+      return
+    }
+    var asker = Asker(source: source, peer: peer, isProven: isProven, bucket: bucket)
     stamp &+= 1
     let asksUnknown = now.since(limits[bucket].statusAt) >= PittacusTimes.askPause
     for index in 0..<clock.count {
       let theirs = clock[index]
+      guard theirs.number <= Self.numberLimit else {
+        counters.droppedUnexpected += 1
+        continue
+      }
       guard let place = originators.find(theirs.id) else {
         if theirs.number > 0, asksUnknown {
           limits[bucket].statusAt = now
@@ -33,9 +43,9 @@ extension PittacusEngine {
         continue
       }
       originators[place].named = stamp
-      if place == ownPlace { adopt(theirs.number) }
+      if place == ownPlace { adopt(theirs.number, isProven: isProven) }
       let isAhead = theirs.number < originators[place].highest
-      let hasMore = isAhead && offer(place, after: theirs.number, to: asker, now: now)
+      let hasMore = isAhead && offer(place, after: theirs.number, to: &asker, now: now)
       if isBehind(place, theirs.number, now: now) {
         let number = stated(place, now: now)
         originators[place].askedAt = now
@@ -44,22 +54,21 @@ extension PittacusEngine {
         answers.append(PittacusVersion(number: stated(place, now: now), id: theirs.id))
       }
     }
-    if clock.count < statusCapacity { offerUnnamed(to: asker, now: now) }
+    if clock.count < statusCapacity { offerUnnamed(to: &asker, now: now) }
     guard answers.count > 0 else { return }
-    guard limits.takeStatus(of: bucket) else {
-      answers.discard()
-      counters.droppedExcess += 1
-      return
-    }
     completeAnswer(now: now)
     enqueue(.status, to: source, subject: answers.finish(), limit: attempts(for: asker))
   }
 
-  /// Sends what a peer whose STATUS named all that it knows did not name.
-  private mutating func offerUnnamed(to asker: Asker, now: Instant) {
-    for place in 0..<originators.count
-    where originators[place].named != stamp && isKnown(place) {
-      if offer(place, after: 0, to: asker, now: now) {
+  /// Sends what a peer whose STATUS named all that it knows did not name: of some originators each time, others at
+  /// the next, so that a short STATUS does not cost a search through all of them.
+  private mutating func offerUnnamed(to asker: inout Asker, now: Instant) {
+    for _ in 0..<min(originators.count, asker.examinationLimit) {
+      guard asker.left > 0, asker.steps > 0 else { return }
+      let place = offerCursor % originators.count
+      offerCursor = place + 1
+      guard originators[place].named != stamp, isKnown(place) else { continue }
+      if offer(place, after: 0, to: &asker, now: now) {
         answers.append(
           PittacusVersion(number: stated(place, now: now), id: originators[place].id))
       }
@@ -105,13 +114,28 @@ extension PittacusEngine {
     let source: Endpoint
     /// Its place among the members; nil for a stranger.
     let peer: Int?
+    /// Whether it is a member that has shown that it receives at this address: nobody else gets what would make a
+    /// forged datagram worth its while.
+    let isProven: Bool
     let bucket: Int
+    /// Messages that it may still be sent because of this STATUS.
+    var left: Int
+    /// Numbers that may still be looked up because of this STATUS.
+    var steps = 2 * 4_096
+
+    init(source: Endpoint, peer: Int?, isProven: Bool, bucket: Int) {
+      (self.source, self.peer, self.isProven, self.bucket) = (source, peer, isProven, bucket)
+      left = isProven ? .max : 3
+    }
+
+    /// Originators that are looked at beside those that the STATUS names.
+    var examinationLimit: Int { isProven ? 256 : 32 }
 
     /// What the repair memory knows it by: strangers by their bucket, above all members.
     var key: Int { peer ?? 0x8000 + bucket }
   }
 
-  private func attempts(for asker: Asker) -> Int { asker.peer == nil ? 1 : configuration.attempts }
+  private func attempts(for asker: Asker) -> Int { asker.isProven ? configuration.attempts : 1 }
 
   /// Sends messages of an originator that follow a number.
   ///
@@ -119,8 +143,10 @@ extension PittacusEngine {
   /// just the latest, as the original does.
   ///
   /// - Returns: Whether there are more.
-  private mutating func offer(_ place: Int, after: UInt32, to asker: Asker, now: Instant) -> Bool {
-    guard let found = firstLogged(place, after: after) else { return false }
+  private mutating func offer(_ place: Int, after: UInt32, to asker: inout Asker, now: Instant) -> Bool {
+    guard asker.left > 0, let found = firstLogged(place, after: after, steps: &asker.steps) else {
+      return false
+    }
     var number = found.number
     if let peer = asker.peer, now.since(found.entry.arrivedAt) <= age(of: peer, now: now) {
       guard now.since(found.entry.arrivedAt) >= times.repairDelay else { return false }
@@ -138,12 +164,13 @@ extension PittacusEngine {
       let version = PittacusVersion(number: UInt32(truncatingIfNeeded: next), id: record.id)
       guard let reference = log.find(version), let entry = log.message(reference) else { continue }
       guard isLatestOnly || now.since(entry.arrivedAt) >= times.repairDelay else { break }
-      guard sent < batch, limits.takeData(of: asker.bucket) else {
+      guard sent < batch, asker.left > 0, limits.takeData(of: asker.bucket) else {
         note(place, after: after, last: last, sent: sent, to: asker, now: now)
         return sent > 0
       }
       enqueue(.data, to: asker.source, subject: reference, limit: attempts(for: asker))
       sent += 1
+      asker.left -= 1
       last = version.number
     }
     note(place, after: after, last: last, sent: sent, to: asker, now: now)
@@ -160,23 +187,29 @@ extension PittacusEngine {
     now.since(roster[peer].knownSince) &+ 1_000_000_000
   }
 
-  /// The oldest message above a number that is still in the log.
-  private mutating func firstLogged(_ place: Int, after: UInt32) -> (number: UInt32, entry: LogEntry)? {
+  /// The oldest message above a number that is still in the log. `steps` bounds the search; one that ends early goes
+  /// on from there at the next question.
+  private mutating func firstLogged(
+    _ place: Int, after: UInt32, steps: inout Int
+  ) -> (number: UInt32, entry: LogEntry)? {
     let record = originators[place]
     guard record.highest > after else { return nil }
     let reach = record.highest &- min(record.highest, UInt32(truncatingIfNeeded: configuration.window - 1))
-    let start = max(after &+ 1, max(record.loggedFrom, reach))
-    for next in UInt64(start)...UInt64(max(start, record.highest)) {
-      let number = UInt32(truncatingIfNeeded: next)
+    let floor = max(record.loggedFrom, reach)
+    var number = max(after &+ 1, floor)
+    // What was searched from the floor need not be searched again, wherever the window has moved to.
+    defer { if after < floor { originators[place].loggedFrom = min(number, record.highest) } }
+    while number <= record.highest, steps > 0 {
+      steps -= 1
       if originators.has(number, at: place),
         let reference = log.find(PittacusVersion(number: number, id: record.id)),
         let entry = log.message(reference)
       {
-        if start == record.loggedFrom { originators[place].loggedFrom = number }
         return (number, entry)
       }
+      guard number < record.highest else { return nil }
+      number += 1
     }
-    if start == record.loggedFrom { originators[place].loggedFrom = record.highest }
     return nil
   }
 

@@ -22,6 +22,9 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   var log: MessageLog
   var queue: OutputQueue
   var limits: SourceLimits
+  var announcements: AnnouncementLimit
+  /// Whether a member is to be told of that the limit did not let through yet.
+  var hasUnannounced = false
   var repairs = RepairMemory()
   var answers = AnswerPool()
   var generator: Generator
@@ -37,6 +40,8 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   var statusCursor = 0
   var listCursor = 0
   var contactCursor = 0
+  /// Where the next search for what a STATUS did not name begins.
+  var offerCursor = 0
   /// The sequence numbers of the HELLOs so far: the first and the last; none while nil.
   var hellos: (first: UInt32, last: UInt32)?
   var helloPause: Nanoseconds
@@ -52,22 +57,28 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   /// What happened so far.
   public internal(set) var counters = DialectCounters()
 
-  /// The highest number that a peer may be driven to by others: what remains is enough for its own messages.
+  /// The highest number of a message.
   static let numberLimit = UInt32.max - (1 << 24)
+  /// The highest number that a peer may be driven to by others: 2^28 messages of its own remain.
+  static let adoptionLimit = numberLimit - (1 << 28)
+  /// How much further a stranger may drive a peer with one datagram: what a predecessor may have sent that counted
+  /// from 1 and was restarted soon.
+  static let adoptionStep: UInt32 = 4_096
   /// Contacts that are kept.
   static let contactLimit = 64
 
   /// Creates a peer.
   ///
   /// - Parameters:
-  ///   - address: Where it receives, as others reach it. It talks to peers of this family only.
+  ///   - address: Where it receives, as others reach it. It talks to peers of this family only; on the loopback to
+  ///     those there, elsewhere to none of them.
   ///   - uid: Seconds of the wall clock; a restarted peer must have a later one.
   ///   - seed: Of its random choices.
   /// - Throws: `DialectError.addressUnusable` when nothing can be sent to `address`.
   public init(
     configuration: PittacusConfiguration = .init(), address: Endpoint, uid: UInt32, seed: UInt64
   ) throws(DialectError) {
-    guard address.isUsable else { throw .addressUnusable(address) }
+    guard PittacusReach.isOrdinary(address) else { throw .addressUnusable(address) }
     self.init(configuration.bounded, address, uid, seed)
   }
 
@@ -81,6 +92,7 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
     log = MessageLog(messages: bounded.logMessages, bytes: bounded.logBytes, key: key)
     queue = OutputQueue(slots: bounded.outputSlots)
     limits = SourceLimits(dataRate: bounded.repairRate, statusRate: bounded.statusRate, key: key)
+    announcements = AnnouncementLimit(slots: bounded.outputSlots)
     times = PittacusTimes(bounded)
     helloPause = times.helloRetry
     ownStart = bounded.numbersFromUID ? Self.firstNumber(uid: uid) : 0
@@ -90,7 +102,7 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
 
   /// What the numbers of a peer with this uid begin above: 2^15 for each second, so that one that is restarted later
   /// with the same id, which has the upper half of the uid, begins above what its predecessor reached with up to
-  /// 32,768 messages a second; and 2^31 messages remain for the last of them.
+  /// 32,768 messages a second; and nearly 2^31 messages remain for the last of them.
   static func firstNumber(uid: UInt32) -> UInt32 { (uid & 0xffff) << 15 }
 
   /// The longest payload that `broadcast` takes, in bytes.
@@ -113,11 +125,11 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   /// Asks contacts to take it in, again and again until one does; with none, founds a cluster.
   ///
   /// - Throws: `alreadyJoined`; `addressUnusable` for a contact of the other address family, for this peer itself and
-  ///   for what nothing can be sent to.
+  ///   for what nothing can be sent to from its address.
   public mutating func join(_ contacts: [Endpoint], now: Instant) throws(DialectError) {
     guard lifecycle == .initialized else { throw .alreadyJoined }
     for contact in contacts {
-      guard contact.isUsable, isOfOurFamily(contact), contact != identity.endpoint else {
+      guard isReachable(contact), contact != identity.endpoint else {
         throw .addressUnusable(contact)
       }
     }
@@ -135,7 +147,8 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
   ///
   /// - Returns: The number that others deliver it with: by default these do not begin at 1, see
   ///   `PittacusConfiguration.numbersFromUID`.
-  /// - Throws: `notConnected`, `payloadTooLong`, `wouldBlock`; `payloadUnfit` after 2^31 messages or more.
+  /// - Throws: `notConnected`, `payloadTooLong`, `wouldBlock`; `payloadUnfit` after 2^31 - 2^24 messages or more,
+  ///   or 2^28 when others have driven it as far as they can.
   @discardableResult
   public mutating func broadcast(
     _ payload: UnsafeRawBufferPointer, now: Instant
@@ -144,7 +157,9 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
     guard payload.count <= payloadLimit else {
       throw .payloadTooLong(length: payload.count, limit: payloadLimit)
     }
-    guard ownNumber < .max else { throw .payloadUnfit("all numbers of this peer are used: restart it") }
+    guard ownNumber < Self.numberLimit else {
+      throw .payloadUnfit("all numbers of this peer are used: restart it")
+    }
     guard queue.room >= configuration.fanout else { throw .wouldBlock }
     ownNumber += 1
     let version = PittacusVersion(number: ownNumber, id: identity.id)
@@ -168,8 +183,8 @@ public struct PittacusEngine: ~Copyable, DialectEngine {
     (nextStatus, nextHello, nextCheck) = (.never, .never, .never)
   }
 
-  func isOfOurFamily(_ endpoint: Endpoint) -> Bool {
-    (endpoint.ipv4 == nil) == (identity.endpoint.ipv4 == nil)
+  func isReachable(_ endpoint: Endpoint) -> Bool {
+    PittacusReach.isReachable(endpoint, from: identity.endpoint)
   }
 
   mutating func connect(now: Instant) {

@@ -81,7 +81,7 @@ struct PeerTests {
     network.run(milliseconds: 10)
     #expect(Set(network[0].engine.members) == [address(1), address(2)])
     #expect(network[0].engine.members.count == 2)
-    // Whoever asks gets the record of the newer run, and nothing of another family.
+    // Whoever asks gets the record of the newer run, and nobody of whom only others spoke.
     network.delays = 1...1
     _ = network.takeStrays()
     network.send(Decoded.hello(1, member(3, 1)).encoded, from: address(3), to: address(0))
@@ -90,7 +90,7 @@ struct PeerTests {
     let told = lists.flatMap { list -> [PittacusMember] in
       if case .memberList(_, let members) = list { members } else { [] }
     }
-    #expect(Set(told) == [member(1, 6), PittacusMember(endpoint: address(2), uid: 1)])
+    #expect(told == [member(1, 6)])
   }
 
   @Test(
@@ -188,7 +188,8 @@ struct PeerTests {
     #expect(answers.count { $0 == .acknowledgement } == 1_000)
     #expect(answers.count { $0 == .data } <= 10)
     #expect(answers.count { $0 == .status } <= 6)
-    #expect(answers.count { $0 == .welcome } <= 4)
+    // Of all peers of a host, which may well join at once.
+    #expect(answers.count { $0 == .welcome } <= 32)
   }
 
   @Test("more originators than its table holds are dropped, not mixed up")

@@ -28,7 +28,7 @@ extension PittacusNetwork {
         let list = Decoded.memberList(1, Array(members[start..<min(start + 19, count)])).encoded
         list.withUnsafeBytes { bytes in
           station.engine.receive(
-            bytes, from: Endpoint(ipv4: 1, port: 1), now: network.now, into: &station.effects)
+            bytes, from: address(65_535), now: network.now, into: &station.effects)
         }
       }
       // The acknowledgements of the lists go nowhere.

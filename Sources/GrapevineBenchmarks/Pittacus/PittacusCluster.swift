@@ -46,9 +46,8 @@ final class PittacusCluster {
         var list = PittacusEncoder.List.members(1, into: buffer)
         for member in members[start..<min(start + 3, count)] { list.append(member) }
         station.engine.receive(
-          UnsafeRawBufferPointer(rebasing: buffer[0..<list.length]), from: Endpoint(ipv4: 1, port: 1),
-          now: now,
-          into: &station.effects)
+          UnsafeRawBufferPointer(rebasing: buffer[0..<list.length]),
+          from: Endpoint(ipv4: 0x0aff_fffe, port: 1), now: now, into: &station.effects)
       }
       station.engine.advance(now: now, into: &station.effects)
       station.effects.datagrams.removeAll()

@@ -13,6 +13,12 @@ struct MemberRecord: BitwiseCopyable {
   var awaitingSince: Instant
   /// When it was last sent a HELLO.
   var greetedAt: Instant
+  /// Whether a datagram came from its address.
+  var isHeard = false
+  /// Whether it answered something of ours from its address, so that it receives there.
+  var isProven = false
+  /// Whether the others are still to be told of it.
+  var isUnannounced = false
 }
 
 /// The members, in places that do not move, and in the order in which they were met.
@@ -41,6 +47,12 @@ struct MemberTable: ~Copyable {
   }
 
   var isFull: Bool { count == records.count }
+
+  /// The place of the member that is known for longest of those that nothing ever came from.
+  var firstUnheard: Int? {
+    for number in 0..<count where !records[place(number)].isHeard { return place(number) }
+    return nil
+  }
 
   /// The place of the `number`th member in the order of meeting; `number` is below `count`.
   func place(_ number: Int) -> Int { Int(order[number]) }

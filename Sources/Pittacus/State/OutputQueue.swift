@@ -82,17 +82,18 @@ struct OutputQueue: ~Copyable {
     unsent &+= 1
   }
 
-  /// Ends the repetition of what is acknowledged; returns where that went.
-  mutating func acknowledge(_ number: UInt32) -> Endpoint? {
+  /// Ends the repetition of what is acknowledged; false when that did not go to `source` or was not awaited, as with
+  /// acknowledgements that others forge.
+  mutating func acknowledge(_ number: UInt32, from source: Endpoint) -> Bool {
     // Only what was sent: between the last lap of the ring and the first unsent.
     let age = unsent &- number
-    guard age > 0, Int(age) <= entries.count else { return nil }
+    guard age > 0, Int(age) <= entries.count else { return false }
     let place = place(number)
     guard entries[place].number == number, entries[place].kind != Output.none.rawValue,
-      entries[place].attempts > 0
-    else { return nil }
+      entries[place].attempts > 0, entries[place].destination == source
+    else { return false }
     entries[place].kind = Output.none.rawValue
-    return entries[place].destination
+    return true
   }
 
   /// The next datagram that is due again; nil when there is none. Say `repeated` before asking for another.
