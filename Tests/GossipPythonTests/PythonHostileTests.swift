@@ -147,8 +147,10 @@ struct PythonHostileTests {
     (configuration.spread, configuration.outboundLimit) = (.broadcast, 256)
     let cluster = try cluster(2, configuration)
     let host = cluster.hosts[0]
+    let hello = PythonMessage.hello(try member(4_321, 6_666))
     for number in 0..<200 as Range<UInt32> {
       let fake = Endpoint(ipv4: 0x0a00_0000 + number, port: 9)
+      cluster.inject(PythonDatagram(sequence: 1, hello).bytes, from: fake, to: host)
       cluster.inject(status([]), from: fake, to: host)
     }
     let joiner = try cluster.add(7_100, configuration)
