@@ -195,7 +195,7 @@ struct EndTests {
   }
 }
 
-@Suite("A reader that does not keep up", .timeLimit(.minutes(1)))
+@Suite("A reader that does not keep up", .timeLimit(.minutes(5)))
 struct SlowReaderTests {
   @Test("a stopped reader makes the sender wait, and nothing is lost")
   func stoppedReader() async throws {

@@ -120,6 +120,7 @@ extension TupleLedger {
       fail("\(process) dates \(name(key)) anew to last longer than it was written to", simulation)
     }
     (write.expiresAt, write.isRemoval) = (record.expiresAt, record.isTombstone)
+    write.isWild = true
     (write.holders, write.closedBy) = (0, nil)
     writes[record.version] = write
     versions[key, default: []].append(record.version)
