@@ -228,6 +228,9 @@ public enum BroadcastStrategy: Sendable, Equatable {
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
   /// What was found, what is allowed.
   public let description: String
+
+  /// Creates an error that says so.
+  package init(description: String) { self.description = description }
 }
 
 extension Configuration {

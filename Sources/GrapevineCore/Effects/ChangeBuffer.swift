@@ -19,6 +19,8 @@ public struct ChangeBuffer: ~Copyable {
     public var version: TupleVersion
     /// When the tuple expires, in milliseconds since 1970 (UTC); 0 when it does not.
     public var expiresAt: UInt64
+    /// A hash of the value that watchers saw before; 0 when they saw none, or `valueKey` is nil.
+    package var replaced: UInt64 = 0
     var offset: Int
     var keyLength: Int
     var valueLength: Int
@@ -32,6 +34,8 @@ public struct ChangeBuffer: ~Copyable {
   public private(set) var count = 0
   /// Whether anybody wants changes. While nobody does, none are written.
   public internal(set) var isWanted = true
+  /// What hashes the values that changes replace, for whoever must know these again; nil when nobody must.
+  package var valueKey: SecretKey?
 
   /// Creates a buffer; memory becomes resident as it is used.
   ///
@@ -47,6 +51,14 @@ public struct ChangeBuffer: ~Copyable {
   @inline(__always)
   func hasRoom(for length: Int, changes: Int = 1) -> Bool {
     !isWanted || count &+ changes <= records.count && storage.count &- bytesUsed >= length
+  }
+
+  /// The hash of a value as changes tell it; 0 when nobody wants it.
+  package func hash(of value: UnsafeRawBufferPointer) -> UInt64 {
+    guard let valueKey else { return 0 }
+    var hash = SipHash(key: valueKey)
+    hash.add(value)
+    return max(1, hash.finish())
   }
 
   /// How full the buffer is: the greater share of its two limits, from 0 to 1.

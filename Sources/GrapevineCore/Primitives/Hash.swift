@@ -33,7 +33,7 @@ package struct SipHash {
   }
 
   /// Adds bytes and how many they are.
-  mutating func add(_ bytes: UnsafeRawBufferPointer) {
+  package mutating func add(_ bytes: UnsafeRawBufferPointer) {
     var offset = 0
     while bytes.count &- offset >= 8 {
       add(UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)))
@@ -81,7 +81,7 @@ package struct SipHash {
 extension UnsafeRawBufferPointer {
   /// Whether these bytes are the same as others.
   @inline(__always)
-  func hasBytes(of other: UnsafeRawBufferPointer) -> Bool {
+  package func hasBytes(of other: UnsafeRawBufferPointer) -> Bool {
     guard count == other.count else { return false }
     var offset = 0
     while count &- offset >= 8 {

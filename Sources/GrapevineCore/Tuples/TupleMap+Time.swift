@@ -108,10 +108,13 @@ extension TupleMap {
         writers.isDirty = true
         return
       }
+      var change = ChangeBuffer.Record(
+        record, kind: isLiving ? .published : .departed, isTold: true, isStored: false)
+      if !isLiving { change.replaced = changes.hash(of: record.value) }
       table.setHidden(!isLiving, place)
       changes.append(
-        .init(record, kind: isLiving ? .published : .departed, isTold: true, isStored: false),
-        key: record.key, value: isLiving ? record.value : UnsafeRawBufferPointer(start: nil, count: 0))
+        change, key: record.key, value: isLiving ? record.value : UnsafeRawBufferPointer(start: nil, count: 0)
+      )
     }
   }
 
@@ -203,7 +206,7 @@ extension TupleMap {
     _ record: TupleRecord, at place: Int, now: Instant, into changes: inout ChangeBuffer
   ) {
     let record = datedAnew(record, now: now)
-    append(record, table.isVisible(place) ? .renewed : nil, to: &changes)
+    append(record, table.isVisible(place) ? .renewed : nil, at: place, to: &changes)
     put(record, record.hash, table.keyHash(record.key), at: place)
   }
 
@@ -226,9 +229,9 @@ extension TupleMap {
   mutating func discard(_ place: Int, into changes: inout ChangeBuffer) {
     if table.isVisible(place) {
       let record = table.record(place)
-      changes.append(
-        .init(record, kind: .removed, isTold: true, isStored: false), key: record.key,
-        value: UnsafeRawBufferPointer(start: nil, count: 0))
+      var change = ChangeBuffer.Record(record, kind: .removed, isTold: true, isStored: false)
+      change.replaced = changes.hash(of: record.value)
+      changes.append(change, key: record.key, value: UnsafeRawBufferPointer(start: nil, count: 0))
     }
     forget(place, into: &changes)
   }

@@ -165,19 +165,21 @@ extension TupleMap {
       record.traits.insert(.hidden)
     }
     // First: the record's bytes may be the table's own, which move.
-    if changes.isWanted { append(record, kind(of: record, at: place), to: &changes) }
+    if changes.isWanted { append(record, kind(of: record, at: place), at: place, to: &changes) }
     clock.observe(record.clock)
     put(record, hash, keyHash, at: place)
     if record.traits.contains(.hidden) { writers.noteGone(record.writer, now: now) }
     return .taken
   }
 
-  /// Reports a version; `kind` is nil when nobody sees it.
-  func append(_ record: TupleRecord, _ kind: TupleChangeKind?, to changes: inout ChangeBuffer) {
+  /// Reports a version that takes the place of another; `kind` is nil when nobody sees it.
+  func append(
+    _ record: TupleRecord, _ kind: TupleChangeKind?, at place: Int?, to changes: inout ChangeBuffer
+  ) {
     let unseen: TupleChangeKind = record.traits.contains(.tombstone) ? .removed : .departed
-    changes.append(
-      .init(record, kind: kind ?? unseen, isTold: kind != nil, isStored: true), key: record.key,
-      value: record.value)
+    var change = ChangeBuffer.Record(record, kind: kind ?? unseen, isTold: kind != nil, isStored: true)
+    if let place, table.isVisible(place) { change.replaced = changes.hash(of: table.value(place)) }
+    changes.append(change, key: record.key, value: record.value)
   }
 
   /// The longest key, in bytes.
