@@ -56,15 +56,7 @@ extension Node {
   }
 
   /// The tuples whose keys begin with `prefix`, in order of their keys.
-  public func tuples(prefix: [UInt8] = []) -> [Tuple] {
-    var found: [Tuple] = []
-    for place in 0..<tuples.table.placesUsed where !tuples.table[place].isFree {
-      guard tuples.table.isVisible(place), tuples.table.key(place).starts(with: prefix) else { continue }
-      found.append(tuples.table.tuple(place))
-    }
-    found.sort { $0.key.lexicographicallyPrecedes($1.key) }
-    return found
-  }
+  public func tuples(prefix: [UInt8] = []) -> [Tuple] { tuples.table.tuples(prefix: prefix) }
 
   /// The number of tuples that have a value.
   public var tupleCount: Int { tuples.table.visibleCount }

@@ -126,7 +126,7 @@ public struct Counters: Sendable, Equatable {
   public var tombstonesDropped: UInt64 = 0
   /// Tuples given up because they were removed while this node was away for too long.
   public var tuplesYielded: UInt64 = 0
-  /// Tuples sent to neighbours that lacked them; those that travel as broadcasts are not among them.
+  /// Tuples sent to neighbours that lacked them; those that travel as broadcasts or news are not among them.
   public var tuplesRepaired: UInt64 = 0
   /// Comparisons of the map with a neighbour's that differed, led by this node.
   public var tupleSyncs: UInt64 = 0
@@ -136,6 +136,14 @@ public struct Counters: Sendable, Equatable {
   public var symbolsReceived: UInt64 = 0
   /// Times all tuples were sent to a neighbour that had few or none.
   public var tupleStreams: UInt64 = 0
+  /// Replicas: copies of tuples sent to other replicas as news.
+  public var tupleNewsSent: UInt64 = 0
+  /// Replicas: copies of tuples received from other replicas as news, new ones and others.
+  public var tupleNewsReceived: UInt64 = 0
+  /// Replicas: tuples told to readers.
+  public var tuplesRead: UInt64 = 0
+  /// Replicas: times a link was so far behind that news were left to a comparison, or to another walk.
+  public var tupleLinksOverrun: UInt64 = 0
 
   /// Links that came up.
   public var linksUp: UInt64 = 0

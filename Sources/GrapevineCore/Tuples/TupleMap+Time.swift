@@ -44,7 +44,9 @@ extension TupleMap {
   }
 
   /// When `advance` must be called.
-  func nextDeadline(up: SlotMask) -> Instant {
+  ///
+  /// - Parameter asked: What was due to be said by then is known to wait for its link.
+  func nextDeadline(up: SlotMask, asked: Instant? = nil) -> Instant {
     guard isEnabled else { return .never }
     if sketch.isGrowing || writers.isDirty || yieldsAll || dropNext != nil { return Instant() }
     var deadline = min(min(syncAt, sessionDeadline), min(partsDeadline, markAt))
@@ -56,7 +58,8 @@ extension TupleMap {
     while rest != 0 {
       let link = links[rest.trailingZeroBitCount]
       rest &= rest &- 1
-      deadline = min(deadline, min(link.summaryAt, link.answerBy))
+      deadline = min(deadline, link.answerBy)
+      if asked.map({ link.summaryAt > $0 }) ?? true { deadline = min(deadline, link.summaryAt) }
     }
     return deadline
   }

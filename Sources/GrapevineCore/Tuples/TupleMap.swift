@@ -63,6 +63,8 @@ struct TupleMap: ~Copyable {
   /// A record that is being broadcast.
   let scratch: FixedTable<UInt8>
   var generator: Generator
+  /// What came lately and who is to hear of it at once; nothing on a node, whose writes travel as broadcasts.
+  var news: TupleNews
 
   /// The key of the sketches: all members must have the same.
   static var sketchKey: UInt64 { 0x7475_706c_655f_6d61 }
@@ -72,32 +74,51 @@ struct TupleMap: ~Copyable {
   /// Changes of a frozen sketch that wait. Chosen here: a second of 16,000 writes.
   private static var pendingLimit: Int { 1 << 15 }
 
+  /// The map of a node.
   init(identity: MemberID, configuration: Configuration, seed: UInt64) {
-    isEnabled = configuration.tuples != nil
-    var rules = configuration.tuples ?? TupleRules()
+    self.init(
+      identity: identity, rules: configuration.tuples, links: configuration.linkSlots,
+      members: configuration.membership?.capacity ?? 0,
+      recordLimit: configuration.payloadLimit - SystemMessage.header,
+      scratch: Self.keyLimit + configuration.datagramLimit, ablations: configuration.ablations, seed: seed)
+  }
+
+  /// A map.
+  ///
+  /// - Parameters:
+  ///   - rules: Nil for none.
+  ///   - members: The places of the list of members; 0 when there is none.
+  ///   - scratch: Bytes for a record that is being broadcast.
+  ///   - news: News remembered for slow links; 0 when they travel otherwise.
+  init(
+    identity: MemberID, rules wanted: TupleRules?, links slots: Int, members: Int, recordLimit: Int,
+    scratch: Int, news: Int = 0, ablations: Ablations = [], seed: UInt64
+  ) {
+    isEnabled = wanted != nil
+    var rules = wanted ?? TupleRules()
     if !isEnabled { (rules.capacity, rules.bytes, rules.valueLimit, rules.symbolLimit) = (0, 0, 0, 64) }
     self.rules = rules
     self.identity = identity.value
-    ablations = configuration.ablations
-    recordLimit = configuration.payloadLimit - SystemMessage.header
+    self.ablations = ablations
+    self.recordLimit = recordLimit
     horizon = rules.horizon.asNanoseconds / 1_000_000
     generator = Generator(seed: seed)
     table = TupleTable(
       capacity: rules.capacity, bytes: rules.bytes, secret: SecretKey(using: &generator))
     clock = HybridClock(skew: rules.clockSkew)
     timers = TupleTimers(capacity: rules.capacity)
-    let members = isEnabled ? configuration.membership?.capacity ?? 0 : 0
+    let members = isEnabled ? members : 0
     writers = TupleWriters(capacity: members, seed: generator.next())
     marks = TupleMarks(capacity: members)
     sketch = Sketch(
       key: Self.sketchKey, limit: rules.symbolLimit, pendingLimit: isEnabled ? Self.pendingLimit : 0)
     decoder = SketchDecoder(limit: rules.symbolLimit)
-    links = FixedTable(count: configuration.linkSlots)
-    for slot in 0..<configuration.linkSlots { links[slot] = TupleLink() }
-    let slots = isEnabled ? configuration.linkSlots : 0
-    wanted = FixedTable(count: slots * Self.wantedPerLink)
-    parts = TupleParts(valueLimit: rules.valueLimit, links: slots)
-    scratch = FixedTable(count: isEnabled ? Self.keyLimit + configuration.datagramLimit : 0)
+    links = FixedTable(count: slots)
+    for slot in 0..<slots { links[slot] = TupleLink() }
+    self.wanted = FixedTable(count: isEnabled ? slots * Self.wantedPerLink : 0)
+    parts = TupleParts(valueLimit: rules.valueLimit, links: isEnabled ? slots : 0)
+    self.scratch = FixedTable(count: isEnabled ? scratch : 0)
+    self.news = TupleNews(size: news, places: rules.capacity, links: slots)
   }
 
   /// Bytes of the tables of a full map.
@@ -148,7 +169,10 @@ extension TupleMap {
       counters.tuplesStale &+= 1
       return .stale
     }
-    guard changes.hasRoom(for: record.key.count + record.value.count) else { return .deferred }
+    guard changes.hasRoom(for: record.key.count + record.value.count) else {
+      news.hasLost = true
+      return .deferred
+    }
     guard table.hasRoom(for: record, at: place),
       isOwn || isRecalled || place != nil || !record.traits.contains(.tombstone)
         || table.tombstoneCount < rules.capacity / 2
@@ -201,6 +225,7 @@ extension TupleMap {
 
   /// Enters a version into the table and into all that follows it.
   mutating func put(_ record: TupleRecord, _ hash: UInt64, _ keyHash: UInt64, at old: Int?) {
+    let told = news.isKept ? readersTold(record, at: old) : 0
     if let old {
       sketch.remove(table[old].hash, at: old)
       if table.traits(old).contains(.timed) { timers.remove(old, of: table) }
@@ -208,7 +233,8 @@ extension TupleMap {
     let place = table.put(record, hash: hash, keyHash: keyHash, at: old)
     sketch.insert(hash, at: place)
     if record.traits.contains(.timed) { timers.add(place, due: due(place), to: table) }
-    if record.traits.contains(.tombstone), markAt == .never { markAt = Instant() }
+    if news.isKept { news.note(hash, at: place, unneeded: told) }
+    if record.traits.contains(.tombstone), markAt == .never, writers.isListed { markAt = Instant() }
   }
 
   /// When something is to be done about a timed tuple: it is written again a third into its time, or expires.

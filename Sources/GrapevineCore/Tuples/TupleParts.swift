@@ -57,6 +57,8 @@ struct TupleParts: ~Copyable {
   private let masks: FixedTable<UInt64>
   private let heads: FixedTable<TupleHead>
   private(set) var headsWaiting = 0
+  /// Whether there was no place for one to wait: the next comparison finds it.
+  var hasLost = false
   let wanted: FixedTable<TuplePartsWanted>
   private let stride: Int
   private let words: Int
@@ -126,7 +128,10 @@ struct TupleParts: ~Copyable {
 
   private mutating func wait(_ hash: UInt64, _ slot: Int) {
     for index in 0..<headsWaiting where heads[index].hash == hash { return }
-    guard headsWaiting < Self.headCount else { return }
+    guard headsWaiting < Self.headCount else {
+      hasLost = true
+      return
+    }
     var head = TupleHead()
     (head.hash, head.slot) = (hash, UInt8(truncatingIfNeeded: slot))
     heads[headsWaiting] = head

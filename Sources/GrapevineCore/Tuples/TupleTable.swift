@@ -84,6 +84,17 @@ struct TupleTable: ~Copyable {
       expiresAt: expiry == 0 ? nil : expiry, isEphemeral: traits(place).contains(.ephemeral))
   }
 
+  /// The tuples that everybody may see and whose keys begin with `prefix`, in order of their keys.
+  func tuples(prefix: [UInt8]) -> [Tuple] {
+    var found: [Tuple] = []
+    for place in 0..<placesUsed where !self[place].isFree {
+      guard isVisible(place), key(place).starts(with: prefix) else { continue }
+      found.append(tuple(place))
+    }
+    found.sort { $0.key.lexicographicallyPrecedes($1.key) }
+    return found
+  }
+
   /// The hash that a key is found by here.
   func keyHash(_ key: UnsafeRawBufferPointer) -> UInt64 {
     var hash = SipHash(key: secret)

@@ -8,6 +8,11 @@
 //
 // A record travels as a broadcast (a message of the reliable level, marked as tagged, that begins with an empty tag
 // and the number of its kind) and between neighbours, any number behind each other.
+//
+//   news      kind(1)  peers(1)  so many ids of replicas(8)  records(1)  so many records
+//
+// News travel between replicas only (`TupleReplica`). The peers are those with which the sender has a link too and
+// which hear of the same records from it, or have them: whoever gets the news need not pass them on to these.
 
 extension MessageKind {
   /// All that neighbours say about tuples.
@@ -26,6 +31,8 @@ extension MessageKind {
   /// A question for parts of a long value.
   static let partsWanted: UInt8 = 0x57
   static let part: UInt8 = 0x58
+  /// Records on links of replicas, and who gets them too.
+  static let news: UInt8 = 0x59
 }
 
 /// What a broadcast that begins with an empty tag is about.
@@ -78,6 +85,14 @@ struct TupleSummary {
     writer.write(sharedAt.bits)
     writer.write(sharedSince.bits)
   }
+}
+
+/// What stands before the records of news.
+enum TupleNewsHeader {
+  /// Peers named are fewer than this.
+  static let peerLimit = 64
+  /// Its bytes with as many peers as can be.
+  static let lengthLimit = 1 + 1 + 8 * (peerLimit - 1) + 1
 }
 
 extension TupleRecord {
