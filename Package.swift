@@ -23,6 +23,7 @@ let package = Package(
     .library(name: "GrapevineStore", targets: ["GrapevineStore"]),
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
     .library(name: "Pittacus", targets: ["Pittacus"]),
+    .library(name: "ZGossip", targets: ["ZGossip"]),
     .library(name: "GossipPython", targets: ["GossipPython"]),
     .library(name: "ClojureGossip", targets: ["ClojureGossip"]),
     .library(name: "GrapevineDialectNode", targets: ["GrapevineDialectNode"]),
@@ -60,6 +61,7 @@ let package = Package(
     .target(
       name: "PittacusC", dependencies: ["Pittacus", "GrapevineDialect", "GrapevineCore", "CPittacus"],
       swiftSettings: settings),
+    .target(name: "ZGossip", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(
       name: "GrapevineBridge",
@@ -123,6 +125,8 @@ let package = Package(
       name: "PittacusTests",
       dependencies: ["Pittacus", "PittacusC", "CPittacus", "GrapevineDialect", "GrapevineCore"],
       swiftSettings: settings),
+    .testTarget(
+      name: "ZGossipTests", dependencies: ["ZGossip", "GrapevineCore"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

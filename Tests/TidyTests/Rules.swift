@@ -229,6 +229,7 @@ let importsAllowed: [String: Set<String>] = [
   "ClojureGossip": ["GrapevineDialect", "GrapevineCore"],
   "Pittacus": ["GrapevineCore", "GrapevineDialect"],
   "PittacusC": ["Pittacus", "GrapevineCore", "GrapevineDialect", "CPittacus"],
+  "ZGossip": ["GrapevineCore"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
     "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "Pittacus", "GossipPython",
