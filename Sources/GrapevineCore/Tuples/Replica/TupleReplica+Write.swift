@@ -150,7 +150,9 @@ extension TupleReplica {
   public mutating func nextTuple(
     _ slot: Int
   ) -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
-    guard map.news.readers & bit(slot) != 0, let place = map.news.next(slot, of: map.table) else { return nil }
+    guard map.news.readers & bit(slot) != 0, let place = map.news.next(slot, of: map.table) else {
+      return nil
+    }
     map.news.didTell(slot, of: map.table)
     map.news.didMove(slot)
     counters.tuplesRead &+= 1
