@@ -49,6 +49,28 @@ extension Node {
     return record.version
   }
 
+  /// Takes a version that came from outside of the cluster, as it is, unless a later one is here; it travels to all
+  /// members.
+  ///
+  /// What two clusters merge of each other's becomes the same in both, whoever carries it and how often.
+  ///
+  /// - Returns: Whether it was news.
+  /// - Throws: `TupleError`; nothing changed.
+  public mutating func merge(_ stored: StoredTuple, now: Instant, into effects: inout Effects)
+    throws(TupleError)
+    -> Bool
+  {
+    try checkTuples()
+    return try stored.withRecord { record throws(TupleError) in
+      guard try tuples.checkMerge(stored, record, now: now, changes: effects.changes) else { return false }
+      // Broadcasts of old versions are not believed, since logs repeat them: comparisons are.
+      let isHeard = tuples.isRecent(record.clock, now)
+      try write(record, isHeard: isHeard, isOwn: false, now: now, into: &effects)
+      if !isHeard { tuples.askOthers(except: nil, up: view.up, now: now) }
+      return true
+    }
+  }
+
   /// The tuple of a key; nil when there is none.
   public func tuple(at key: UnsafeRawBufferPointer) -> Tuple? {
     guard let place = tuples.table.find(key), tuples.table.isVisible(place) else { return nil }
@@ -92,9 +114,9 @@ extension Node {
     guard lifecycle != .destroyed else { throw .ended }
   }
 
-  /// Broadcasts a record of this node's, and takes it.
+  /// Broadcasts a record, and takes it.
   private mutating func write(
-    _ record: TupleRecord, isHeard: Bool = true, now: Instant, into effects: inout Effects
+    _ record: TupleRecord, isHeard: Bool = true, isOwn: Bool = true, now: Instant, into effects: inout Effects
   ) throws(TupleError) {
     if lifecycle == .connected, isHeard {
       do throws(BroadcastError) {
@@ -105,8 +127,8 @@ extension Node {
       }
     }
     // Always newer than what is here, and there is room: it was looked at when the record was made.
-    _ = tuples.take(record, isOwn: true, now: now, counters: &counters, into: &effects.changes)
-    counters.tuplesWritten &+= 1
+    _ = tuples.take(record, isOwn: isOwn, now: now, counters: &counters, into: &effects.changes)
+    if isOwn { counters.tuplesWritten &+= 1 }
   }
 
   /// Does what is due with tuples.

@@ -52,6 +52,24 @@ extension ZGossipEngine {
     return true
   }
 
+  /// Takes a version of another cluster of ours as it is, unless a later one is here: what bridges do.
+  ///
+  /// - Returns: Whether it was news.
+  /// - Throws: `ZGossipError`; nothing changed.
+  public mutating func merge(
+    _ stored: StoredTuple, now: Instant, into changes: inout ChangeBuffer
+  ) throws(ZGossipError) -> Bool {
+    let before = changes.count
+    let isNews: Bool
+    do throws(TupleError) {
+      isNews = try replica.merge(stored, now: now, into: &changes)
+    } catch {
+      throw .tuple(error)
+    }
+    note(changes, from: before, now: now)
+    return isNews
+  }
+
   /// The number of tuples: zgossip's STATUS.
   public var status: Int { replica.tupleCount }
 

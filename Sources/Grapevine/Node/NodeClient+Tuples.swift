@@ -38,6 +38,19 @@ extension NodeClient {
     }
   }
 
+  /// Takes a version from outside of the cluster, if there is room for it.
+  func merge(_ stored: StoredTuple) throws(TupleError) -> TupleOutcome<Bool> {
+    guard beginWrite() else { return .mustWait(since: tupleRoom.epoch) }
+    do throws(TupleError) {
+      let isNews = try driver.merge(stored)
+      writesSinceStep += 1
+      tellChanges()
+      return .done(isNews)
+    } catch .wouldBlock {
+      return .mustWait(since: tupleRoom.epoch)
+    }
+  }
+
   /// Whether a write may be tried now.
   private func beginWrite() -> Bool {
     driver.wantChanges(tuples.isRead)

@@ -47,6 +47,18 @@ extension NodeDriver {
     }
   }
 
+  /// Takes a version from outside of the cluster.
+  ///
+  /// When the outbox is full, what can be sent is sent first.
+  func merge(_ stored: StoredTuple) throws(TupleError) -> Bool {
+    let now = MonotonicClock.now()
+    do throws(TupleError) {
+      return try node.merge(stored, now: now, into: &effects)
+    } catch .wouldBlock where send(now: now) {
+      return try node.merge(stored, now: now, into: &effects)
+    }
+  }
+
   /// Does a write, and once more after sending when there was no room.
   private func withBytes<Version>(
     of key: TupleKey, _ write: (UnsafeRawBufferPointer, Instant) throws(TupleError) -> Version

@@ -125,6 +125,23 @@ extension Tuples {
       }
     }
   }
+
+  /// Takes a version from outside of the cluster as it is, unless a later one is here; it travels to all members.
+  ///
+  /// For bridges: clusters that merge what they have of each other end with the same map, removals and lifetimes among
+  /// them, whoever carries it and how often.
+  ///
+  /// - Returns: Whether it was news.
+  /// - Throws: As `publish`; `TupleError.lifetimeOutOfRange` for one that ends before it was written.
+  @discardableResult
+  public nonisolated(nonsending) func merge(_ stored: StoredTuple) async throws -> Bool {
+    while true {
+      switch try await node.mergeTuple(stored) {
+      case .mustWait(let epoch): try await node.waitForTupleRoom(epoch)
+      case .done(let isNews): return isNews
+      }
+    }
+  }
 }
 
 // On the node's thread.
@@ -161,6 +178,10 @@ extension GossipNode {
     _ key: TupleKey, if condition: TupleCondition?
   ) throws(TupleError) -> TupleOutcome<TakenTuple?> {
     try client.removeTuple(key, if: condition)
+  }
+
+  func mergeTuple(_ stored: StoredTuple) throws(TupleError) -> TupleOutcome<Bool> {
+    try client.merge(stored)
   }
 
   /// Waits until the store has the write of the given ticket.

@@ -145,7 +145,7 @@ extension TupleMap {
   ///
   /// Logs repeat broadcasts for as long as they hold them, to newcomers above all, and what was removed since may be
   /// remembered by nobody. Earlier ones are left to the comparison of maps, which has what still counts.
-  private func isRecent(_ clock: TupleClock, _ now: Instant) -> Bool {
+  func isRecent(_ clock: TupleClock, _ now: Instant) -> Bool {
     clock.milliseconds &+ self.clock.skew &+ Self.settleMilliseconds > self.clock.milliseconds(now)
   }
 

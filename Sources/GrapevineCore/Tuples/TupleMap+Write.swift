@@ -101,30 +101,59 @@ extension TupleMap {
   mutating func recall(
     _ stored: StoredTuple, now: Instant, counters: inout Counters, into changes: inout ChangeBuffer
   ) -> Bool {
-    let tuple = stored.tuple
-    // An end that no other member could read would cost them the whole datagram.
-    if !stored.isTombstone, let end = tuple.expiresAt,
-      end <= tuple.version.clock.milliseconds || end > TupleClock.lastMillisecond
-    {
+    guard stored.hasPossibleEnd else {
       counters.tuplesRefusedSize &+= 1
       return false
     }
-    var traits: TupleTraits = stored.isTombstone ? .tombstone : []
-    if !stored.isTombstone, tuple.expiresAt != nil { traits.insert(.timed) }
-    if !stored.isTombstone, tuple.isEphemeral { traits.insert(.ephemeral) }
-    return tuple.key.withUnsafeBytes { key in
-      tuple.value.withUnsafeBytes { value in
-        var record = TupleRecord(
-          key: key,
-          value: stored.isTombstone ? UnsafeRawBufferPointer(start: nil, count: 0) : value,
-          clock: tuple.version.clock, writer: tuple.version.writer.value, traits: traits,
-          expiresAt: traits.contains(.timed) ? tuple.expiresAt ?? 0 : 0)
-        if !clock.accepts(record.clock, now), record.traits.isDisjoint(with: [.tombstone, .ephemeral]) {
-          // An earlier life dated it by a clock that was far ahead: nobody else has taken it.
-          counters.tuplesRefusedClock &+= 1
-          record = datedAnew(record, now: now)
-        }
-        return take(record, isRecalled: true, now: now, counters: &counters, into: &changes) == .taken
+    return stored.withRecord { stored in
+      var record = stored
+      if !clock.accepts(record.clock, now), record.traits.isDisjoint(with: [.tombstone, .ephemeral]) {
+        // An earlier life dated it by a clock that was far ahead: nobody else has taken it.
+        counters.tuplesRefusedClock &+= 1
+        record = datedAnew(record, now: now)
+      }
+      return take(record, isRecalled: true, now: now, counters: &counters, into: &changes) == .taken
+    }
+  }
+
+  /// Checks whether a version from elsewhere is news here and can be taken.
+  ///
+  /// - Throws: `TupleError` when it is news and cannot.
+  func checkMerge(
+    _ stored: StoredTuple, _ record: TupleRecord, now: Instant, changes: borrowing ChangeBuffer
+  ) throws(TupleError) -> Bool {
+    guard record.key.count <= Self.keyLimit else { throw .keyTooLong(limit: Self.keyLimit) }
+    guard record.value.count <= rules.valueLimit else { throw .valueTooLong(limit: rules.valueLimit) }
+    guard stored.hasPossibleEnd else { throw .lifetimeOutOfRange }
+    let place = table.find(record.key)
+    guard clock.accepts(record.clock, now), isNews(record, record.hash, at: place) else { return false }
+    try checkRoom(for: record, at: place, changes)
+    return true
+  }
+}
+
+extension StoredTuple {
+  /// Whether it ends after it was written and at a time that can be told: another end no member could read, which would
+  /// cost it the whole datagram.
+  var hasPossibleEnd: Bool {
+    guard !isTombstone, let end = tuple.expiresAt else { return true }
+    return end > tuple.version.clock.milliseconds && end <= TupleClock.lastMillisecond
+  }
+
+  /// Calls `body` with this as a record, which must not leave it.
+  func withRecord<Result, Failure: Error>(
+    _ body: (TupleRecord) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var traits: TupleTraits = isTombstone ? .tombstone : []
+    if !isTombstone, tuple.expiresAt != nil { traits.insert(.timed) }
+    if !isTombstone, tuple.isEphemeral { traits.insert(.ephemeral) }
+    return try tuple.key.withUnsafeBufferPointer { key throws(Failure) in
+      try (isTombstone ? [] : tuple.value).withUnsafeBufferPointer { value throws(Failure) in
+        try body(
+          TupleRecord(
+            key: UnsafeRawBufferPointer(key), value: UnsafeRawBufferPointer(value),
+            clock: tuple.version.clock, writer: tuple.version.writer.value, traits: traits,
+            expiresAt: traits.contains(.timed) ? tuple.expiresAt ?? 0 : 0))
       }
     }
   }

@@ -19,7 +19,8 @@ extension TupleReplica {
     _ value: UnsafeRawBufferPointer, at key: UnsafeRawBufferPointer, lifetime: TupleLifetime = .permanent,
     if condition: TupleCondition? = nil, from slot: Int? = nil, now: Instant, into changes: inout ChangeBuffer
   ) throws(TupleError) -> TupleVersion {
-    try checkRoom(now: now)
+    // What a reader sends it does not send again.
+    if slot == nil { try checkRoom(now: now) }
     let record = try map.compose(
       value, at: key, lifetime: lifetime, if: condition, now: now, changes: changes)
     put(record, unneeded: slot.map { bit($0) } ?? 0, now: now, into: &changes)
@@ -43,19 +44,36 @@ extension TupleReplica {
     return record.version
   }
 
+  /// Takes a version that came some other way than over a link, as it is, unless a later one is here; it travels to all
+  /// replicas.
+  ///
+  /// - Returns: Whether it was news.
+  /// - Throws: `TupleError`, as `publish`; nothing changed.
+  public mutating func merge(
+    _ stored: StoredTuple, now: Instant, into changes: inout ChangeBuffer
+  ) throws(TupleError) -> Bool {
+    try checkRoom(now: now)
+    return try stored.withRecord { record throws(TupleError) in
+      guard try map.checkMerge(stored, record, now: now, changes: changes) else { return false }
+      put(record, isOwn: false, unneeded: 0, now: now, into: &changes)
+      return true
+    }
+  }
+
   private mutating func checkRoom(now: Instant) throws(TupleError) {
     guard !map.news.hasRoom, map.news.isWorthWaiting(Self.patience, now: now) else { return }
     throw .wouldBlock
   }
 
-  /// Takes a record of this replica's.
+  /// Takes a record that did not come over a link to a replica.
   mutating func put(
-    _ record: TupleRecord, unneeded: SlotMask, now: Instant, into changes: inout ChangeBuffer
+    _ record: TupleRecord, isOwn: Bool = true, unneeded: SlotMask, now: Instant,
+    into changes: inout ChangeBuffer
   ) {
     map.news.unneeded = unneeded
-    _ = map.take(record, isOwn: true, now: now, counters: &counters, into: &changes)
+    _ = map.take(record, isOwn: isOwn, now: now, counters: &counters, into: &changes)
     map.news.unneeded = .max
-    counters.tuplesWritten &+= 1
+    if isOwn { counters.tuplesWritten &+= 1 }
     settleOverrun()
   }
 
