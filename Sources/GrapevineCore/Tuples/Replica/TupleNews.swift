@@ -20,8 +20,9 @@ struct TupleNewsLink: BitwiseCopyable {
   var next: UInt64 = 0
   /// Of the whole table, the next place to tell, plus 1; 0 when that is done. The news come behind it.
   var walk: UInt32 = 0
-  /// Whether something was taken since that was looked at last, and up to when that is worth waiting for more.
-  var hasMoved = false
+  /// Whether something was taken since the link was last found a whole ring behind, or it never was; and up to when
+  /// that makes it worth waiting for.
+  var hasMoved = true
   var movesUntil = Instant()
 
   init() {}

@@ -36,6 +36,11 @@ extension TupleReplica {
     map.news.unneeded = kind == MessageKind.part ? bit(slot) : replicas
     defer { map.news.unneeded = .max }
     _ = try map.onLinkMessage(kind, from: slot, &cursor, now: now, counters: &counters, into: &changes)
+    if kind == MessageKind.symbolsWanted {
+      comparers |= bit(slot)
+    } else if kind != MessageKind.symbols, kind != MessageKind.part {
+      didCompare(slot, now: now)
+    }
     if counters.tuplesAccepted != before, kind != MessageKind.part { askAll(now: now) }
   }
 
@@ -60,6 +65,14 @@ extension TupleReplica {
       // It is here, and on its way to others who have it from there too.
       map.news.settle(map.table[place].hash, at: place, unneeded: unneeded)
     }
+  }
+
+  /// Lets go of the sketch when nobody asks for more of it: what has just come belongs into the next comparison. On a
+  /// link in order, whatever else the other end says means that it knows the difference.
+  mutating func didCompare(_ slot: Int, now: Instant) {
+    guard comparers & bit(slot) != 0 else { return }
+    comparers &= ~bit(slot)
+    if comparers == 0, map.frozenUntil != .never { map.frozenUntil = min(map.frozenUntil, now) }
   }
 
   private mutating func settleReceived(_ slot: Int, now: Instant) {

@@ -35,8 +35,9 @@ extension TupleReplica {
 
   private mutating func askNeighbours(now: Instant) {
     guard now >= askAt, replicas != 0 else { return }
-    // Nobody need send what is coming from somebody else.
-    let isTaking = map.session.phase != .idle || map.source != nil && now < map.sourceUntil
+    // Nobody need send what is coming from somebody else, and what has come is not in a sketch that is frozen.
+    let isTaking =
+      map.session.phase != .idle || map.frozenUntil != .never || map.source != nil && now < map.sourceUntil
     guard !isTaking || now >= askBy else {
       askAt = now + map.jittered(Self.gatherTime)
       return

@@ -24,6 +24,8 @@ public struct TupleReplica: ~Copyable {
   /// When memories of removals are looked through while there never was another replica.
   var forgetAt = Instant()
   var wasLinked = false
+  /// Links whose other end compares, and for which the sketch is kept as it is.
+  var comparers: SlotMask = 0
   /// Links on which the next message begins with news rather than with what was asked for.
   var newsFirst: SlotMask = 0
   /// What was due by then is known to the driver.
@@ -112,6 +114,7 @@ extension TupleReplica {
     guard replicas & bit(slot) != 0 else { return }
     replicas &= ~bit(slot)
     newsFirst &= ~bit(slot)
+    didCompare(slot, now: now)
     let peer = peers[slot]
     peers[slot] = 0
     map.linkDown(slot, now: now, up: replicas)
