@@ -1,8 +1,8 @@
 # Grapevine: what there is to do, by name. `make help` lists it.
 
-# Debian packages that the toolchain needs to link: the C and C++ libraries' development files, and SQLite's, in
-# which GrapevineStore keeps tuples.
-PACKAGES := libc6-dev g++ libsqlite3-dev
+# Debian packages that the toolchain needs to link: the C and C++ libraries' development files, SQLite's, in which
+# GrapevineStore keeps tuples, ZeroMQ's, and CZMQ's, whose nodes of zgossip tests meet.
+PACKAGES := libc6-dev g++ libsqlite3-dev libzmq3-dev libczmq-dev
 
 RUN_ARGUMENTS ?= demo --nodes 8 --messages 100
 BENCH_ARGUMENTS ?=
@@ -44,7 +44,7 @@ run: toolchain  ## Run a demo: 8 nodes, 100 messages (RUN_ARGUMENTS="...")
 	$(RELEASE) --product grapevine
 	$(RELEASE_BIN)/grapevine $(RUN_ARGUMENTS)
 
-test: toolchain $(if $(LINUX),libpittacus)  ## Run all tests
+test: toolchain $(if $(LINUX),libpittacus zgossip-peers)  ## Run all tests
 	$(if $(LINUX),.build/pittacus/api)
 	$(LIMIT) swift test </dev/null
 
@@ -54,12 +54,17 @@ libpittacus: toolchain
 	$(CC) -std=gnu11 -Wall -Wextra -Werror -O1 -I out/include Tests/PittacusLibrary/api.c \
 	  -o .build/pittacus/api -L out/lib -lpittacus -Wl,-rpath,$(CURDIR)/out/lib
 
-bench: toolchain $(if $(LINUX),libpittacus)  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
+# Real nodes of zgossip, which `test` lets ours meet and `bench` measures beside them.
+zgossip-peers: toolchain
+	@mkdir -p .build/zgossip
+	$(CC) -std=gnu11 -Wall -Wextra -Werror -O2 Tests/ZGossipPeers/peer.c -o .build/zgossip/peer -lczmq -lzmq
+
+bench: toolchain $(if $(LINUX),libpittacus zgossip-peers)  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
 	$(RELEASE)
 	$(if $(LINUX),$(MAKE) -C Benchmarks/floor)
 	$(RELEASE_BIN)/grapevine bench $(BENCH_ARGUMENTS)
 
-check: toolchain  ## Check the format, build with warnings as errors, run all tests
+check: toolchain $(if $(LINUX),zgossip-peers)  ## Check the format, build with warnings as errors, run all tests
 	swift format lint --strict --parallel --recursive $(FORMATTED)
 	swift build --build-tests $(STRICT)
 	$(LIMIT) swift test --skip-build $(STRICT) </dev/null
@@ -117,4 +122,4 @@ toolchain:
 	@Scripts/toolchain
 	@Scripts/need $(PACKAGES)
 
-.PHONY: help run test bench check fuzz campaign tuples format lib libpittacus install install-libpittacus clean toolchain
+.PHONY: help run test bench check fuzz campaign tuples format lib libpittacus zgossip-peers install install-libpittacus clean toolchain
