@@ -127,6 +127,7 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ZGossipTests", dependencies: ["ZGossip", "GrapevineCore"], swiftSettings: settings),
+    .testTarget(name: "ZGossipNodeTests", dependencies: ["ZGossip"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
