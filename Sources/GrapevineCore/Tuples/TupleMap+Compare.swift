@@ -245,7 +245,8 @@ extension TupleMap {
     else { return }
     guard session.outstanding == 0 else { return }
     let missing = (0..<decoder.count).contains { isMissing($0) }
-    guard missing, session.arrivals > 0 || session.attempts < 3 else {
+    // Nothing is lost on the links of a replica: what did not come was written over there, and comes as something else.
+    guard missing, !news.isKept, session.arrivals > 0 || session.attempts < 3 else {
       // Who yields has the neighbour's map now. Else, all that was here is there when nothing had to be sent.
       if session.isYielding || !(0..<decoder.count).contains(where: { !decoder.isTheirs($0) }) {
         didShare(through: session.startedAt, since: session.since)

@@ -35,7 +35,15 @@ extension TupleReplica {
     // A long value is fetched by whoever heard of it, and others hear of it from there.
     map.news.unneeded = kind == MessageKind.part ? bit(slot) : replicas
     defer { map.news.unneeded = .max }
+    // Whoever begins to compare is to see what has come until now; those who are at it already begin anew.
+    if kind == MessageKind.symbolsWanted, comparers & bit(slot) == 0 { map.sketch.thaw() }
+    let session = map.session.number
     _ = try map.onLinkMessage(kind, from: slot, &cursor, now: now, counters: &counters, into: &changes)
+    if map.session.phase == .comparing, map.session.number != session {
+      map.sketch.thaw()
+      map.sketch.freeze()
+      map.session.ownVersion = map.sketch.version
+    }
     if kind == MessageKind.symbolsWanted {
       comparers |= bit(slot)
     } else if kind != MessageKind.symbols, kind != MessageKind.part {
@@ -67,8 +75,8 @@ extension TupleReplica {
     }
   }
 
-  /// Lets go of the sketch when nobody asks for more of it: what has just come belongs into the next comparison. On a
-  /// link in order, whatever else the other end says means that it knows the difference.
+  /// Lets go of the sketch when nobody asks for more of it. On a link in order, whatever else the other end says means
+  /// that it knows the difference.
   mutating func didCompare(_ slot: Int, now: Instant) {
     guard comparers & bit(slot) != 0 else { return }
     comparers &= ~bit(slot)

@@ -12,7 +12,7 @@ extension TupleReplica {
     present = max(present, now)
     if map.clock.wasSetBack { askAll(now: now) }
     renew(now: now, into: &changes)
-    map.advance(up: replicas, now: now, counters: &counters, into: &changes)
+    map.advance(up: map.news.replicas, now: now, counters: &counters, into: &changes)
     askNeighbours(now: now)
     forget(now: now)
     settleOverrun()
@@ -22,7 +22,7 @@ extension TupleReplica {
   public var nextDeadline: Instant {
     let forgets = !wasLinked && map.table.tombstoneCount > 0
     return min(
-      map.nextDeadline(up: replicas, asked: present),
+      map.nextDeadline(up: map.news.replicas, asked: present),
       min(replicas == 0 ? .never : askAt, forgets ? forgetAt : .never))
   }
 
@@ -35,9 +35,8 @@ extension TupleReplica {
 
   private mutating func askNeighbours(now: Instant) {
     guard now >= askAt, replicas != 0 else { return }
-    // Nobody need send what is coming from somebody else, and what has come is not in a sketch that is frozen.
-    let isTaking =
-      map.session.phase != .idle || map.frozenUntil != .never || map.source != nil && now < map.sourceUntil
+    // Nobody need send what is coming from somebody else.
+    let isTaking = map.session.phase != .idle || map.source != nil && now < map.sourceUntil
     guard !isTaking || now >= askBy else {
       askAt = now + map.jittered(Self.gatherTime)
       return

@@ -122,7 +122,7 @@ final class ReplicaNet {
       step()
       steps += 1
       var next = end
-      for pipe in pipes.values { if let first = pipe.messages.first, !pipe.isStalled { next = min(next, first.at) } }
+      for pipe in pipes.values where !pipe.isStalled { next = min(next, pipe.messages.first?.at ?? .never) }
       for party in parties { next = min(next, party.replica.nextDeadline) }
       // Whatever is due at once is due in a tenth of a millisecond.
       next = max(next, now + 100_000)
@@ -233,6 +233,11 @@ extension ReplicaNet {
     return chosen.allSatisfy {
       parties[$0].replica.fingerprint == fingerprint && parties[$0].replica.tuples() == first
     }
+  }
+
+  /// Whether all say that they have the same map.
+  var areAlike: Bool {
+    parties.allSatisfy { $0.replica.fingerprint == parties[0].replica.fingerprint }
   }
 
   /// Copies of tuples sent so far, in whatever way.

@@ -22,7 +22,9 @@ struct ReplicaReaderTests {
     #expect(net.parties[0].hasMessage(9, net.now))
     var read = net.read(9, at: 0, limit: 200)
     // Before and behind where it reads, and new ones.
-    for index in [60, 70, 400, 401, 600, 601] { try net.publish("key/\(index)", "new \(index)", by: index % 2) }
+    for index in [60, 70, 400, 401, 600, 601] {
+      try net.publish("key/\(index)", "new \(index)", by: index % 2)
+    }
     try net.remove("key/402", by: 1)
     net.run(20)
     read += net.read(9, at: 0)

@@ -27,7 +27,8 @@ struct ReplicaRepairTests {
     net.mesh()
     net.run(100)
     // Only the link to the first of them works.
-    for key in net.pipes.keys.sorted() where net.pipes[key]?.from.party == 5 && net.pipes[key]?.to.party != 2 {
+    for key in net.pipes.keys.sorted() where net.pipes[key]?.from.party == 5 && net.pipes[key]?.to.party != 2
+    {
       net.pipes[key]?.isStalled = true
     }
     for index in 0..<500 { try net.publish("key/\(index)", "value \(index)", by: 5) }
