@@ -62,7 +62,13 @@ zgossip-peers: toolchain
 bench: toolchain $(if $(LINUX),libpittacus zgossip-peers)  ## Measure, beside plain C programs (BENCH_ARGUMENTS="...")
 	$(RELEASE)
 	$(if $(LINUX),$(MAKE) -C Benchmarks/floor)
+	$(if $(LINUX),$(MAKE) .build/pittacus/rate)
 	$(RELEASE_BIN)/grapevine bench $(BENCH_ARGUMENTS)
+
+# What `bench` measures libpittacus with, between two processes: it is told which library file to load.
+.build/pittacus/rate: Benchmarks/pittacus/rate.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -Wall -Wextra -Werror -I Sources/CPittacus/include $< -o $@ -ldl
 
 check: toolchain $(if $(LINUX),zgossip-peers)  ## Check the format, build with warnings as errors, run all tests
 	swift format lint --strict --parallel --recursive $(FORMATTED)

@@ -45,29 +45,31 @@ int ps_read(const struct sockaddr *address, socklen_t length, ps_endpoint *endpo
   return -1;
 }
 
-static socklen_t write_address(const ps_endpoint *endpoint, struct sockaddr_storage *storage) {
+socklen_t ps_write(const ps_endpoint *endpoint, struct sockaddr *address) {
   if (is_ipv4(endpoint)) {
-    struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
-    memset(v4, 0, sizeof *v4);
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(endpoint->port);
-    v4->sin_addr.s_addr = htonl((uint32_t)endpoint->low);
-    return sizeof *v4;
+    struct sockaddr_in v4;
+    memset(&v4, 0, sizeof v4);
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(endpoint->port);
+    v4.sin_addr.s_addr = htonl((uint32_t)endpoint->low);
+    memcpy(address, &v4, sizeof v4);
+    return sizeof v4;
   }
-  struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
-  memset(v6, 0, sizeof *v6);
-  v6->sin6_family = AF_INET6;
-  v6->sin6_port = htons(endpoint->port);
-  put_big(endpoint->high, v6->sin6_addr.s6_addr);
-  put_big(endpoint->low, v6->sin6_addr.s6_addr + 8);
-  v6->sin6_scope_id = endpoint->scope;
-  return sizeof *v6;
+  struct sockaddr_in6 v6;
+  memset(&v6, 0, sizeof v6);
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(endpoint->port);
+  put_big(endpoint->high, v6.sin6_addr.s6_addr);
+  put_big(endpoint->low, v6.sin6_addr.s6_addr + 8);
+  v6.sin6_scope_id = endpoint->scope;
+  memcpy(address, &v6, sizeof v6);
+  return sizeof v6;
 }
 
 int ps_open(const struct sockaddr *address, socklen_t length, ps_endpoint *bound) {
   if (ps_read(address, length, bound) < 0) return -1;
   struct sockaddr_storage storage;
-  socklen_t size = write_address(bound, &storage);
+  socklen_t size = ps_write(bound, (struct sockaddr *)&storage);
   int fd = pt_socket_datagram(&storage, size);
   if (fd < 0) return -1;
   int wanted = receive_queue;
@@ -94,17 +96,6 @@ ssize_t ps_receive(int socket, void *bytes, size_t size, ps_endpoint *source) {
   } while (count < 0 && errno == EINTR);
   if (count >= 0 && ps_read((struct sockaddr *)&storage, length, source) < 0) return -1;
   return count;
-}
-
-int ps_send(int socket, const void *bytes, size_t size, const ps_endpoint *destination) {
-  struct sockaddr_storage storage;
-  socklen_t length = write_address(destination, &storage);
-  ssize_t count;
-  do {
-    count = sendto(socket, bytes, size, MSG_DONTWAIT, (struct sockaddr *)&storage, length);
-  } while (count < 0 && errno == EINTR);
-  if (count >= 0) return 1;
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS ? 0 : -1;
 }
 
 uint64_t ps_now(void) {

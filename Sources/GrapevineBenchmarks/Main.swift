@@ -26,6 +26,8 @@ struct Main {
       --only GROUP   only this group: core, pittacus; or a part of one, such as core.flood
       --json         one JSON object a line per row: id, value, unit, low, high, reach, holds, note
 
+    Environment: PITTACUS_ORIGINAL, the file of another libpittacus.so that pittacus.processes measures in turn with ours.
+
     Exit codes: 0 every figure holds, 2 some fall short, 1 a benchmark could not run, 64 usage.
     """
 
@@ -72,7 +74,7 @@ struct Main {
     ("core.tuples.mesh", TupleMeshBenchmark.report), ("core.tuples.memory", TupleMemoryBenchmark.report),
     ("core.tuples.store", TupleStoreBenchmark.report),
     ("pittacus.codec", PittacusBenchmark.codec), ("pittacus.spread", PittacusBenchmark.spread),
-    ("pittacus.rate", PittacusBenchmark.rate),
+    ("pittacus.rate", PittacusBenchmark.rate), ("pittacus.processes", PittacusProcesses.report),
   ]
 
   private static func measure(only: String, json: Bool) throws -> Int32 {

@@ -12,8 +12,11 @@ import Pittacus
 private struct Gossip: ~Copyable {
   var engine: PittacusEngine
   var effects: DialectEffects
-  /// Datagrams of `effects` that were sent already.
+  /// Datagrams of `effects` that were sent already, and all of them as the system is handed them.
   var sent = 0
+  let outgoing: UnsafeMutablePointer<ps_datagram>
+  /// What sending has learnt of the way out.
+  var takesTrains: Int32 = 1
   let socket: Int32
   let receiver: data_receiver_t?
   let context: UnsafeMutableRawPointer?
@@ -21,9 +24,37 @@ private struct Gossip: ~Copyable {
   let buffer: UnsafeMutableRawBufferPointer
 
   static let bufferSize = PittacusWire.datagramLimit + 1
+  /// Datagrams that are made and sent at once.
+  static let batch = Int(ps_batch)
+
+  /// Hands the system what is to be sent; false when it has no room for all of it.
+  ///
+  /// - Parameter left: Is raised by the number of datagrams that left.
+  mutating func send(_ left: inout Int32) -> Bool {
+    let rest = effects.datagrams.count - sent
+    let done = ps_send(socket, outgoing + sent, Int32(truncatingIfNeeded: rest), &takesTrains, &left)
+    sent += Int(done)
+    return Int(done) == rest
+  }
+
+  /// Makes datagrams of what is queued and due; false when there is nothing.
+  mutating func fill(now: Instant) -> Bool {
+    effects.datagrams.removeAll()
+    sent = 0
+    engine.flush(now: now, into: &effects)
+    for index in 0..<effects.datagrams.count {
+      let bytes = effects.datagrams.bytes(index)
+      let to = effects.datagrams.record(index).destination
+      outgoing[index] = ps_datagram(
+        bytes: bytes.baseAddress, size: bytes.count,
+        destination: ps_endpoint(high: to.high, low: to.low, scope: to.scope, port: to.port))
+    }
+    return effects.datagrams.count > 0
+  }
 
   deinit {
     pt_close(socket)
+    outgoing.deallocate()
     buffer.deallocate()
   }
 }
@@ -58,9 +89,9 @@ public func gossipCreate(
       to: Gossip(
         engine: engine,
         effects: DialectEffects(
-          datagrams: 64, datagramLimit: PittacusWire.datagramLimit,
+          datagrams: Gossip.batch, datagramLimit: PittacusWire.datagramLimit,
           deliveries: DialectDeliveries(messages: 4, bytes: 4 * PittacusWire.datagramLimit)),
-        socket: socket, receiver: receiver, context: context,
+        outgoing: .allocate(capacity: Gossip.batch), socket: socket, receiver: receiver, context: context,
         buffer: .allocate(byteCount: Gossip.bufferSize, alignment: 16)))
     return OpaquePointer(handle)
   } catch {
@@ -168,27 +199,16 @@ public func gossipProcessSend(_ handle: OpaquePointer?) -> Int32 {
   }
   let time = now()
   var left: Int32 = 0
-  var refused = false
-  while true {
-    if gossip.pointee.sent == gossip.pointee.effects.datagrams.count {
-      gossip.pointee.effects.datagrams.removeAll()
-      gossip.pointee.sent = 0
-      gossip.pointee.engine.flush(now: time, into: &gossip.pointee.effects)
-      guard gossip.pointee.effects.datagrams.count > 0 else { break }
-    }
-    let record = gossip.pointee.effects.datagrams.record(gossip.pointee.sent)
-    let bytes = gossip.pointee.effects.datagrams.bytes(gossip.pointee.sent)
-    let destination = record.destination
-    var address = ps_endpoint(
-      high: destination.high, low: destination.low, scope: destination.scope, port: destination.port)
-    let result = ps_send(gossip.pointee.socket, bytes.baseAddress, bytes.count, &address)
-    // No room: what is left stays where it is.
-    if result == 0 { return left }
-    gossip.pointee.sent += 1
-    // An address that the system refuses holds up nobody else.
-    if result > 0 { left += 1 } else { refused = true }
-  }
-  return left == 0 && refused ? PITTACUS_ERR_WRITE_FAILED.rawValue : left
+  var done = 0
+  repeat {
+    let before = gossip.pointee.sent
+    let hasRoom = gossip.pointee.send(&left)
+    done += gossip.pointee.sent - before
+    // What is left stays where it is.
+    if !hasRoom { return left }
+  } while gossip.pointee.fill(now: time)
+  // An address that the system refuses holds up nobody else.
+  return left == 0 && done > 0 ? PITTACUS_ERR_WRITE_FAILED.rawValue : left
 }
 
 /// See gossip.h.

@@ -13,7 +13,7 @@ public struct ZGossipConfiguration: Sendable {
   /// The time after which servers of the original forget a silent client (`server/timeout`); 30 ms to 1 h. Three PINGs
   /// are sent in it.
   ///
-  /// Default: 1 s (CZMQ 4.2.1, zgossip).
+  /// Default: 1 s (zgossip of CZMQ 4.2.1, 2021).
   public var timeout = Duration.seconds(1)
   /// The time without a word from a client after which it is seen whether it is still there; 100 ms to 1 h.
   ///

@@ -1,7 +1,7 @@
 // What a peer of Pittacus costs: its codec, its engine, and libpittacus over the loopback.
 //
 // The original's figures are recorded ones, of its build with -O2 on the machine that the wire was recorded on; it is
-// not built here.
+// not built here. PittacusProcesses.swift measures a library file of it, if it is given one.
 
 import CAllocations
 import CPittacus
@@ -83,7 +83,7 @@ enum PittacusBenchmark {
         note: "a C program with a seed node; the original's: 1,802"))
   }
 
-  private static var libraryFolder: String? {
+  static var libraryFolder: String? {
     ["out/lib/", System.executableFolder + "../../out/lib/", System.executableFolder + "../../../out/lib/"]
       .first {
         access($0 + "libpittacus.so", R_OK) == 0

@@ -19,6 +19,9 @@ struct MessageLog: ~Copyable {
   private let entries: FixedTable<LogEntry>
   private let bytes: FixedTable<UInt8>
   private let index: PlaceIndex
+  /// What the index is asked with for each place: to close the gap behind a message that leaves, it looks at others
+  /// anywhere in the log, and these are small enough to stay in the cache.
+  private let hashes: FixedTable<UInt32>
   private let key: SecretKey
   /// The oldest message that is there, and the next one to come.
   private var first: UInt64 = 0
@@ -29,11 +32,13 @@ struct MessageLog: ~Copyable {
     entries = FixedTable(count: messages)
     self.bytes = FixedTable(count: bytes)
     index = PlaceIndex(capacity: messages)
+    hashes = FixedTable(count: messages)
     self.key = key
   }
 
   static func bytes(messages: Int, bytes: Int) -> Int {
-    messages * MemoryLayout<LogEntry>.stride + bytes + PlaceIndex.bytes(capacity: messages)
+    messages * (MemoryLayout<LogEntry>.stride + MemoryLayout<UInt32>.stride) + bytes
+      + PlaceIndex.bytes(capacity: messages)
   }
 
   var count: Int { Int(truncatingIfNeeded: next &- first) }
@@ -56,7 +61,9 @@ struct MessageLog: ~Copyable {
     let reference = next
     entries[place(reference)] = LogEntry(
       version: version, arrivedAt: now, position: position, length: payload.count)
-    index.enter(place(reference), hash(version))
+    let hash = hash(version)
+    hashes[place(reference)] = hash
+    index.enter(place(reference), UInt64(hash))
     next &+= 1
     written = position + length
     return reference
@@ -76,7 +83,8 @@ struct MessageLog: ~Copyable {
 
   /// The reference of a message; nil when it is not there.
   func find(_ version: PittacusVersion) -> UInt64? {
-    guard let place = index.find(hash(version), { entries[$0].version == version }) else { return nil }
+    let hash = UInt64(hash(version))
+    guard let place = index.find(hash, { entries[$0].version == version }) else { return nil }
     let offset = UInt64(place) &- first % UInt64(entries.count)
     return first &+ (Int64(bitPattern: offset) < 0 ? offset &+ UInt64(entries.count) : offset)
   }
@@ -86,14 +94,15 @@ struct MessageLog: ~Copyable {
   private func entry(_ reference: UInt64) -> LogEntry { entries[place(reference)] }
 
   private mutating func removeFirst() {
-    index.leave(place(first)) { hash(entries[$0].version) }
+    index.leave(place(first)) { UInt64(hashes[$0]) }
     first &+= 1
   }
 
-  private func hash(_ version: PittacusVersion) -> UInt64 {
+  /// The lower half suffices: an index has far fewer slots.
+  private func hash(_ version: PittacusVersion) -> UInt32 {
     var hash = SipHash(key: key)
     hash.add(version.id.bytes)
     hash.add(UInt64(version.number))
-    return hash.finish()
+    return UInt32(truncatingIfNeeded: hash.finish())
   }
 }
