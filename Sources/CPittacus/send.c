@@ -23,21 +23,21 @@ static int no_room(int error) { return error == EAGAIN || error == EWOULDBLOCK |
 #define UDP_SEGMENT 103
 #endif
 
-// The train that a batch begins with has no more datagrams than this, so that their receiver wakes up while the others
-// are being sent. Measured: with all in one, a pair of nodes that wait for each other has 0.7 to 0.9 of the rate.
-enum { ahead = 4 };
+// Datagrams in a train. Long ones cost less, but nothing of one arrives before all of it was taken, so two nodes that
+// wait for each other sleep in turns. Measured with 32 messages under way: on an idle machine trains of 4 have more than
+// 1.5 times the rate of trains as long as they come; on one with more to do, 0.7 of it.
+enum { train_limit = 4 };
 
 static int is_same(const ps_endpoint *first, const ps_endpoint *second) {
   return first->low == second->low && first->port == second->port && first->high == second->high &&
          first->scope == second->scope;
 }
 
-// The number of datagrams of the train that begins with the first of `count`; no more than 64 are a batch, which is
-// also what the kernel takes for one (UDP_MAX_SEGMENTS before Linux 6.9), and of 512 bytes at most they fit a packet.
+// The number of datagrams of the train that begins with the first of `count`.
 static int train(const ps_datagram *datagrams, int count) {
   size_t size = datagrams->size;
   int length = 1;
-  while (length < count && datagrams[length].size <= size && datagrams[length].size > 0 &&
+  while (length < count && length < train_limit && datagrams[length].size <= size && datagrams[length].size > 0 &&
          is_same(&datagrams[length].destination, &datagrams->destination)) {
     if (datagrams[length++].size < size) break;
   }
@@ -71,8 +71,7 @@ static int call(int socket, const ps_datagram *datagrams, int count, int singles
   segment_t controls[ps_batch];
   int filled = 0, next = 0;
   while (next < count) {
-    int most = next > 0 || count < ahead ? count - next : ahead;
-    int length = next < singles ? 1 : train(datagrams + next, most);
+    int length = next < singles ? 1 : train(datagrams + next, count - next);
     struct msghdr *message = &messages[filled].msg_hdr;
     memset(message, 0, sizeof *message);
     message->msg_name = &addresses[filled];
