@@ -77,6 +77,11 @@ extension Node {
     return tuples.table.tuple(place)
   }
 
+  /// The tuple of a key, or the memory of its removal; nil when there is neither.
+  public func storedTuple(at key: UnsafeRawBufferPointer) -> StoredTuple? {
+    tuples.table.find(key).map { tuples.table.stored($0) }
+  }
+
   /// The tuples whose keys begin with `prefix`, in order of their keys.
   public func tuples(prefix: [UInt8] = []) -> [Tuple] { tuples.table.tuples(prefix: prefix) }
 

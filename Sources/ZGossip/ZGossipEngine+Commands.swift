@@ -76,6 +76,12 @@ extension ZGossipEngine {
   /// The tuple of a key; nil when there is none.
   public func tuple(at key: UnsafeRawBufferPointer) -> Tuple? { replica.tuple(at: key) }
 
+  /// The tuple of a key, or the memory of its removal; nil when there is neither.
+  public func storedTuple(at key: UnsafeRawBufferPointer) -> StoredTuple? { replica.storedTuple(at: key) }
+
+  /// All tuples and memories of removals, in no order.
+  public func storedTuples() -> [StoredTuple] { replica.storedTuples() }
+
   /// The tuples whose keys begin with `prefix`, in order of their keys.
   public func tuples(prefix: [UInt8] = []) -> [Tuple] { replica.tuples(prefix: prefix) }
 

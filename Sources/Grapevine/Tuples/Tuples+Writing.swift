@@ -147,6 +147,9 @@ extension Tuples {
 // On the node's thread.
 extension GossipNode {
   func tuple(at key: TupleKey) -> Tuple? { client.driver.tuple(at: key) }
+  func storedTuple(at key: TupleKey) -> StoredTuple? {
+    key.bytes.withUnsafeBytes { client.driver.node.storedTuple(at: $0) }
+  }
   func tuples(prefix: TupleKey) -> [Tuple] { client.driver.node.tuples(prefix: prefix.bytes) }
   var tupleCount: Int { client.driver.node.tupleCount }
 

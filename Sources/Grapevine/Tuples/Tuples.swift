@@ -27,6 +27,11 @@ public struct Tuples: Sendable {
     return await node.tuple(at: key)
   }
 
+  /// The tuple of a key or the memory of its removal, as far as this node knows; nil when there is neither.
+  public nonisolated(nonsending) func stored(_ key: TupleKey) async -> StoredTuple? {
+    await node.storedTuple(at: key)
+  }
+
   /// The value of a key, as far as this node knows; nil when it has none.
   public nonisolated(nonsending) func value(_ key: TupleKey) async -> [UInt8]? { await tuple(key)?.value }
 

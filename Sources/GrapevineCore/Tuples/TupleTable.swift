@@ -84,6 +84,11 @@ struct TupleTable: ~Copyable {
       expiresAt: expiry == 0 ? nil : expiry, isEphemeral: traits(place).contains(.ephemeral))
   }
 
+  /// What is at a place, as stores keep it.
+  func stored(_ place: Int) -> StoredTuple {
+    StoredTuple(tuple(place), isTombstone: traits(place).contains(.tombstone))
+  }
+
   /// The tuples that everybody may see and whose keys begin with `prefix`, in order of their keys.
   func tuples(prefix: [UInt8]) -> [Tuple] {
     var found: [Tuple] = []

@@ -156,6 +156,16 @@ extension TupleReplica {
     return map.table.tuple(place)
   }
 
+  /// The tuple of a key, or the memory of its removal; nil when there is neither.
+  public func storedTuple(at key: UnsafeRawBufferPointer) -> StoredTuple? {
+    map.table.find(key).map { map.table.stored($0) }
+  }
+
+  /// All tuples and memories of removals, in no order.
+  public func storedTuples() -> [StoredTuple] {
+    (0..<map.table.placesUsed).filter { !map.table[$0].isFree }.map { map.table.stored($0) }
+  }
+
   /// The tuples whose keys begin with `prefix`, in order of their keys.
   public func tuples(prefix: [UInt8] = []) -> [Tuple] { map.table.tuples(prefix: prefix) }
 
