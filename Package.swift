@@ -15,6 +15,13 @@ let libraryType: Product.Library.LibraryType? =
   default: nil
   }
 
+/// Where Debian has ZeroMQ nothing needs to be found, and its flags for other libraries draw warnings.
+#if os(Linux)
+  let zeroMQConfig: String? = nil
+#else
+  let zeroMQConfig: String? = "libzmq"
+#endif
+
 let package = Package(
   name: "grapevine",
   platforms: [.macOS(.v26)],
@@ -62,6 +69,9 @@ let package = Package(
       name: "PittacusC", dependencies: ["Pittacus", "GrapevineDialect", "GrapevineCore", "CPittacus"],
       swiftSettings: settings),
     .target(name: "ZGossip", dependencies: ["GrapevineCore"], swiftSettings: settings),
+    .systemLibrary(
+      name: "CZeroMQ", pkgConfig: zeroMQConfig, providers: [.apt(["libzmq3-dev"]), .brew(["zeromq"])]),
+    .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(
       name: "GrapevineBridge",
@@ -128,6 +138,7 @@ let package = Package(
     .testTarget(
       name: "ZGossipTests", dependencies: ["ZGossip", "GrapevineCore"], swiftSettings: settings),
     .testTarget(name: "ZGossipNodeTests", dependencies: ["ZGossip"], swiftSettings: settings),
+    .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

@@ -230,6 +230,7 @@ let importsAllowed: [String: Set<String>] = [
   "Pittacus": ["GrapevineCore", "GrapevineDialect"],
   "PittacusC": ["Pittacus", "GrapevineCore", "GrapevineDialect", "CPittacus"],
   "ZGossip": ["GrapevineCore"],
+  "ZeroMQ": ["CZeroMQ"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
     "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "Pittacus", "GossipPython",
