@@ -1,4 +1,7 @@
 // What happens to the connections of a socket, as the library tells it over a socket of its own.
+//
+// The library's thread waits while it cannot tell, and with it all sockets of the context. So the telling has no limit,
+// and its socket is not closed before the library has stopped to tell.
 
 import CZeroMQ
 import Synchronization
@@ -52,6 +55,8 @@ public enum ZeroMQHandshakeFailure: Equatable, Sendable, CustomStringConvertible
 public final class ZeroMQMonitor {
   /// The socket that tells; for a poller.
   public let socket: ZeroMQSocket
+  private let watched: ZeroMQSocket
+  private var isStopped = false
 
   private static let number = Atomic<UInt64>(0)
 
@@ -64,9 +69,24 @@ public final class ZeroMQMonitor {
     guard zmq_socket_monitor(watched.handle, name, ZMQ_EVENT_ALL) == 0 else {
       throw .last("zmq_socket_monitor")
     }
-    socket = try ZeroMQSocket(.pair, in: watched.context)
-    try socket.setLinger(milliseconds: 0)
-    try socket.connect(name)
+    self.watched = watched
+    do {
+      socket = try ZeroMQSocket(.pair, in: watched.context)
+      try socket.setLinger(milliseconds: 0)
+      try socket.setHighWaterMark(sending: 0, receiving: 0)
+      try socket.connect(name)
+    } catch {
+      zmq_socket_monitor(watched.handle, nil, 0)
+      throw error
+    }
+  }
+
+  deinit {
+    if watched.handle != nil {
+      zmq_socket_monitor(watched.handle, nil, 0)
+    } else if !isStopped, let handle = socket.takeHandle() {
+      watched.context.keep(handle)
+    }
   }
 
   /// The next event; nil when none waits.
@@ -87,7 +107,9 @@ public final class ZeroMQMonitor {
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: return .handshakeFailed(Self.failure(value))
     case ZMQ_EVENT_DISCONNECTED: return .disconnected
     case ZMQ_EVENT_BIND_FAILED: return .bindFailed(value)
-    case ZMQ_EVENT_MONITOR_STOPPED: return .stopped
+    case ZMQ_EVENT_MONITOR_STOPPED:
+      isStopped = true
+      return .stopped
     default: return .other(event)
     }
   }

@@ -46,6 +46,12 @@ public final class ZeroMQSocket {
     self.handle = nil
   }
 
+  /// The library's socket, which the caller closes.
+  func takeHandle() -> UnsafeMutableRawPointer? {
+    defer { handle = nil }
+    return handle
+  }
+
   /// Binds to an endpoint: those of the library, and those of `ZeroMQPortRange`.
   ///
   /// - Returns: The endpoint with the real port.
