@@ -31,6 +31,8 @@ let package = Package(
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
     .library(name: "Pittacus", targets: ["Pittacus"]),
     .library(name: "ZGossip", targets: ["ZGossip"]),
+    .library(name: "ZGossipNode", targets: ["ZGossipNode"]),
+    .library(name: "ZeroMQ", targets: ["ZeroMQ"]),
     .library(name: "GossipPython", targets: ["GossipPython"]),
     .library(name: "ClojureGossip", targets: ["ClojureGossip"]),
     .library(name: "GrapevineDialectNode", targets: ["GrapevineDialectNode"]),
@@ -72,6 +74,9 @@ let package = Package(
     .systemLibrary(
       name: "CZeroMQ", pkgConfig: zeroMQConfig, providers: [.apt(["libzmq3-dev"]), .brew(["zeromq"])]),
     .target(name: "ZeroMQ", dependencies: ["CZeroMQ"], swiftSettings: settings),
+    .target(
+      name: "ZGossipNode", dependencies: ["ZGossip", "ZeroMQ", "GrapevineTransport", "GrapevineCore"],
+      swiftSettings: settings),
     .target(name: "GrapevineSimulator", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(
       name: "GrapevineBridge",
@@ -139,6 +144,10 @@ let package = Package(
       name: "ZGossipTests", dependencies: ["ZGossip", "GrapevineCore"], swiftSettings: settings),
     .testTarget(name: "ZGossipNodeTests", dependencies: ["ZGossip"], swiftSettings: settings),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: settings),
+    .testTarget(
+      name: "ZGossipNodeTests",
+      dependencies: ["ZGossipNode", "ZGossip", "ZeroMQ", "GrapevineTransport", "GrapevineCore"],
+      swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]

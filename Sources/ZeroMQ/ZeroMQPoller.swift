@@ -17,7 +17,8 @@ public final class ZeroMQPoller {
   /// Readable while a watched socket may have something new.
   public let descriptor: Int32
 
-  private static let eventLimit = 64
+  /// Sockets that `ready` tells at once at most.
+  public static let eventLimit = 64
 
   /// Opens a poller that watches nothing yet.
   ///

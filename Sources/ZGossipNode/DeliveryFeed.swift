@@ -1,0 +1,205 @@
+// From the node's thread to those who read what becomes of tuples.
+//
+// Readers share the batches. Each has a queue of bounded bytes: when one is full the node waits, but not for ever;
+// then the oldest batches of that reader make room, and it is told how much it lost.
+
+import Synchronization
+
+/// The readers: the node's thread tells, any thread subscribes.
+final class DeliveryFeed: Sendable {
+  private struct State {
+    var readers: [(id: UInt64, queue: DeliveryQueue)] = []
+    var nextID: UInt64 = 0
+    var isFinished = false
+  }
+
+  private let state = Mutex(State())
+  private let readerCount = Atomic<Int>(0)
+  private let limit: Int
+  /// Told, on a reader's thread, when a full queue has room again.
+  private let onRoom: @Sendable () -> Void
+
+  init(limit: Int, onRoom: @escaping @Sendable () -> Void) {
+    self.limit = limit
+    self.onRoom = onRoom
+  }
+
+  /// Whether anybody reads.
+  var isRead: Bool { readerCount.load(ordering: .acquiring) > 0 }
+
+  /// Whether a reader has not read as much as may wait for it.
+  var isFull: Bool { isRead && state.withLock { $0.readers.contains { $0.queue.isFull } } }
+
+  /// Tells every reader.
+  func tell(_ batch: ZGossipBatch) {
+    for reader in state.withLock({ $0.readers }) { reader.queue.put(batch) }
+  }
+
+  /// A new reader's subscription; one that ends at once when the feed has ended.
+  func subscribe() -> DeliverySubscription {
+    let queue = DeliveryQueue(limit: limit, onRoom: onRoom)
+    let id: UInt64? = state.withLock { state in
+      guard !state.isFinished else { return nil }
+      state.nextID += 1
+      state.readers.append((state.nextID, queue))
+      readerCount.store(state.readers.count, ordering: .releasing)
+      return state.nextID
+    }
+    if id == nil { queue.finish() }
+    return DeliverySubscription(queue: queue, feed: self, id: id ?? 0)
+  }
+
+  fileprivate func unsubscribe(_ id: UInt64) {
+    state.withLock { state in
+      state.readers.removeAll { $0.id == id }
+      readerCount.store(state.readers.count, ordering: .releasing)
+    }
+    onRoom()
+  }
+
+  /// Ends what every reader reads, after what waits; from any thread.
+  func finish() {
+    let readers = state.withLock { state in
+      state.isFinished = true
+      readerCount.store(0, ordering: .releasing)
+      defer { state.readers = [] }
+      return state.readers
+    }
+    for reader in readers { reader.queue.finish() }
+  }
+}
+
+/// What a sequence and its iterators hold; when the last of them goes, nothing is kept for them any longer.
+final class DeliverySubscription: Sendable {
+  let queue: DeliveryQueue
+  private let feed: DeliveryFeed
+  private let id: UInt64
+
+  fileprivate init(queue: DeliveryQueue, feed: DeliveryFeed, id: UInt64) {
+    self.queue = queue
+    self.feed = feed
+    self.id = id
+  }
+
+  deinit { feed.unsubscribe(id) }
+}
+
+/// The batches that wait for one reader.
+final class DeliveryQueue: Sendable {
+  private struct State {
+    /// Those taken are nil, so that the queue does not keep them alive.
+    var batches: [ZGossipBatch?] = []
+    var first = 0
+    var bytes = 0
+    /// Changes dropped before the first batch.
+    var lost: UInt64 = 0
+    var waiting: [(id: UInt64, continuation: UnsafeContinuation<ZGossipBatch?, Never>)] = []
+    var nextID: UInt64 = 0
+    var isFinished = false
+
+    mutating func popFirst() -> ZGossipBatch? {
+      guard first < batches.count, let batch = batches[first].take() else { return nil }
+      first += 1
+      bytes -= batch.size
+      if first == batches.count {
+        batches.removeAll(keepingCapacity: true)
+        first = 0
+      } else if first >= 64, first * 2 >= batches.count {
+        batches.removeFirst(first)
+        first = 0
+      }
+      return batch
+    }
+  }
+
+  private let state = Mutex(State())
+  private let limit: Int
+  private let onRoom: @Sendable () -> Void
+
+  init(limit: Int, onRoom: @escaping @Sendable () -> Void) {
+    self.limit = max(1, limit)
+    self.onRoom = onRoom
+  }
+
+  var isFull: Bool { state.withLock { $0.bytes >= limit } }
+
+  /// Appends a batch; the oldest make room when there is twice the limit.
+  func put(_ batch: ZGossipBatch) {
+    let waiter = state.withLock { state -> UnsafeContinuation<ZGossipBatch?, Never>? in
+      guard !state.isFinished else { return nil }
+      if !state.waiting.isEmpty { return state.waiting.removeFirst().continuation }
+      state.batches.append(batch)
+      state.bytes += batch.size
+      while state.bytes > 2 * limit, state.batches.count - state.first > 1, let oldest = state.popFirst() {
+        state.lost += UInt64(oldest.count)
+      }
+      return nil
+    }
+    waiter?.resume(returning: batch)
+  }
+
+  /// Ends the queue: what waits is still handed out, then nil.
+  func finish() {
+    let waiting = state.withLock { state in
+      state.isFinished = true
+      defer { state.waiting = [] }
+      return state.waiting
+    }
+    for waiter in waiting { waiter.continuation.resume(returning: nil) }
+  }
+
+  /// Takes the oldest batch without waiting.
+  private func take() -> ZGossipBatch? {
+    let (batch, hasRoom) = state.withLock { state -> (ZGossipBatch?, Bool) in
+      let wasFull = state.bytes >= limit
+      let batch = state.popFirst()?.after(losing: state.lost)
+      if batch != nil { state.lost = 0 }
+      return (batch, wasFull && state.bytes < limit)
+    }
+    if hasRoom { onRoom() }
+    return batch
+  }
+
+  /// Takes the oldest batch, or waits for one; nil at the end or when the task is cancelled.
+  nonisolated(nonsending) func next() async -> ZGossipBatch? {
+    if let batch = take() { return batch }
+    let id = state.withLock { state in
+      state.nextID += 1
+      return state.nextID
+    }
+    return await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
+        let ready = state.withLock { state -> ZGossipBatch?? in
+          if let batch = state.popFirst() { return .some(batch) }
+          if state.isFinished || Task.isCancelled { return .some(nil) }
+          state.waiting.append((id, continuation))
+          return nil
+        }
+        if let ready { continuation.resume(returning: ready) }
+      }
+    } onCancel: {
+      let waiter = state.withLock { state in
+        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+      }
+      waiter?.continuation.resume(returning: nil)
+    }
+  }
+}
+
+/// What becomes of tuples from the moment it was made, in batches; each sequence is a reader of its own.
+public struct ZGossipDeliveries: AsyncSequence, Sendable {
+  /// What it gives.
+  public typealias Element = ZGossipBatch
+  let subscription: DeliverySubscription
+
+  /// Reads one after the other.
+  public struct AsyncIterator: AsyncIteratorProtocol {
+    let subscription: DeliverySubscription
+
+    /// The next batch; nil when the node was closed or the task cancelled.
+    public mutating func next() async -> ZGossipBatch? { await subscription.queue.next() }
+  }
+
+  /// Iterators of one sequence share it: each batch goes to one of them.
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(subscription: subscription) }
+}

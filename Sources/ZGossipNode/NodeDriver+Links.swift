@@ -1,0 +1,285 @@
+// Connections as links of the engine: up, down, in and out.
+
+import GrapevineCore
+import ZGossip
+import ZeroMQ
+
+// What happens to connections.
+extension NodeDriver {
+  /// Learns from the monitors, and tries again what waits for it.
+  func watch(now: Instant) {
+    if let listener, listener.isMonitorReadable { watch(listener) }
+    for upstream in upstreams {
+      if upstream.isMonitorReadable { watch(upstream, now: now) }
+      if upstream.retryAt <= now { reopen(upstream, now: now) }
+      if upstream.isUp, upstream.link == nil { open(upstream, now: now) }
+    }
+  }
+
+  private func watch(_ listener: Listener) {
+    listener.isMonitorReadable = false
+    while let event = try? listener.monitor?.next() {
+      if case .handshakeFailed(let reason) = event { handshakeFailed("a client", reason) }
+    }
+  }
+
+  private func watch(_ upstream: Upstream, now: Instant) {
+    upstream.isMonitorReadable = false
+    while let event = try? upstream.monitor?.next() {
+      switch event {
+      case .handshakeSucceeded:
+        // A loss that was not told before is one all the same.
+        close(upstream, now: now)
+        upstream.isUp = true
+        open(upstream, now: now)
+      case .disconnected:
+        close(upstream, now: now)
+        upstream.isUp = false
+      case .handshakeFailed(let reason):
+        handshakeFailed(upstream.endpoint, reason)
+      default: break
+      }
+    }
+  }
+
+  private func handshakeFailed(_ whose: String, _ reason: ZeroMQHandshakeFailure) {
+    counters.handshakesFailed &+= 1
+    configuration.log?("the handshake with \(whose) failed: \(reason)")
+  }
+
+  private func open(_ upstream: Upstream, now: Instant) {
+    guard let link = engine.open(.client, isLocal: upstream.isInproc, now: now) else { return }
+    guard owners.indices.contains(link) else { return engine.close(link, now: now) }
+    upstream.link = link
+    owners[link] = .upstream(upstream)
+    pending[link] = []
+  }
+
+  /// Tells the engine that a connection of ours is gone.
+  func close(_ upstream: Upstream, now: Instant) {
+    guard let link = upstream.link else { return }
+    upstream.link = nil
+    forget(link, now: now)
+  }
+
+  private func forget(_ link: Int, now: Instant) {
+    owners[link] = .none
+    pending[link] = []
+    engine.close(link, now: now)
+  }
+
+  private func reopen(_ upstream: Upstream, now: Instant) {
+    do {
+      try upstream.open(settings, poller: poller)
+    } catch {
+      retry(upstream, now: now)
+    }
+  }
+
+  private func retry(_ upstream: Upstream, now: Instant) {
+    upstream.retryAt = now + upstream.nextPause(limit: configuration.faultPause.asNanoseconds)
+  }
+
+  /// Closes a connection of ours that is of no use, to be tried again later.
+  private func drop(_ upstream: Upstream, now: Instant) {
+    close(upstream, now: now)
+    upstream.close(poller: poller)
+    retry(upstream, now: now)
+    counters.connectionsDropped &+= 1
+  }
+
+  /// Tells the engine that a client is gone.
+  private func lose(client link: Int, now: Instant) {
+    if let listener, let index = listener.find(link: link) { listener.remove(index) }
+    forget(link, now: now)
+  }
+}
+
+// What arrives.
+extension NodeDriver {
+  /// Takes messages of all connections, by turns.
+  func receiveAll(now: Instant) {
+    if let listener, listener.isReadable {
+      for _ in 0..<Self.turn * 4 {
+        guard let parts = (try? listener.socket.receive()) ?? nil else {
+          listener.isReadable = false
+          break
+        }
+        receive(parts, listener, now: now)
+        tellIfNeeded()
+      }
+    }
+    for upstream in upstreams where upstream.isReadable {
+      for _ in 0..<Self.turn {
+        guard let socket = upstream.socket, let parts = (try? socket.receive()) ?? nil else {
+          upstream.isReadable = false
+          break
+        }
+        receive(parts, socket, upstream, now: now)
+        tellIfNeeded()
+      }
+    }
+  }
+
+  private func receive(_ parts: Int, _ socket: ZeroMQSocket, _ upstream: Upstream, now: Instant) {
+    counters.received &+= 1
+    guard let link = upstream.link else {
+      counters.refused &+= 1
+      return
+    }
+    upstream.wasHeard = true
+    let verdict = engine.receive(
+      socket.message, parts: parts, peer: socket.grapevinePeer, from: link, now: now, into: &changes)
+    switch verdict {
+    case .fine: break
+    case .isSelf:
+      configuration.log?("\(upstream.endpoint) is this node itself")
+      drop(upstream, now: now)
+    case .malformed: counters.malformed &+= 1
+    case .hostile:
+      counters.malformed &+= 1
+      configuration.log?("\(upstream.endpoint) sends what is no ZGossip: closed, to be tried again later")
+      drop(upstream, now: now)
+    }
+  }
+
+  private func receive(_ parts: Int, _ listener: Listener, now: Instant) {
+    counters.received &+= 1
+    let socket = listener.socket
+    guard let index = listener.find(socket.peer) ?? take(listener, now: now) else {
+      counters.refused &+= 1
+      return
+    }
+    let client = listener.clients[index]
+    guard let link = client.link ?? takeAgain(listener, index, now: now) else {
+      counters.ignored &+= 1
+      return
+    }
+    let message = socket.message
+    // Only greetings come first on a new connection, which may have an old one's routing id.
+    let peer = message.count <= 4 ? socket.grapevinePeer : client.peer
+    if peer != client.peer { listener.update(index) { $0.peer = peer } }
+    let verdict = engine.receive(message, parts: parts, peer: peer, from: link, now: now, into: &changes)
+    switch verdict {
+    case .fine: break
+    case .isSelf: ignore(listener, index, link, now: now)
+    case .malformed: counters.malformed &+= 1
+    case .hostile:
+      counters.malformed &+= 1
+      configuration.log?("a client sends what is no ZGossip: not listened to for some time")
+      ignore(listener, index, link, now: now)
+    }
+  }
+
+  private func ignore(_ listener: Listener, _ index: Int, _ link: Int, now: Instant) {
+    listener.ignore(index, until: now + configuration.faultPause.asNanoseconds)
+    forget(link, now: now)
+  }
+
+  /// Takes a new client in; nil when all links are taken.
+  private func take(_ listener: Listener, now: Instant) -> Int? {
+    guard let link = openClient(now: now) else { return nil }
+    return listener.add(
+      Client(routingID: Array(listener.socket.peer), link: link, peer: listener.socket.grapevinePeer))
+  }
+
+  /// Listens again to a client that was not listened to for long enough.
+  private func takeAgain(_ listener: Listener, _ index: Int, now: Instant) -> Int? {
+    guard listener.clients[index].ignoredUntil <= now, let link = openClient(now: now) else { return nil }
+    listener.update(index) { $0.link = link }
+    return link
+  }
+
+  private func openClient(now: Instant) -> Int? {
+    guard let link = engine.open(.server, now: now) else { return nil }
+    guard owners.indices.contains(link) else {
+      engine.close(link, now: now)
+      return nil
+    }
+    owners[link] = .client
+    pending[link] = []
+    return link
+  }
+}
+
+// What leaves.
+extension NodeDriver {
+  /// What became of the messages of a link.
+  private enum Flow {
+    case idle
+    case more
+    case blocked
+    case gone
+  }
+
+  /// Sends what the engine has to say, by turns.
+  ///
+  /// - Returns: Whether there is more that connections would take at once.
+  func writeAll(now: Instant) -> Bool {
+    var isBusy = false
+    for link in owners.indices {
+      switch owners[link] {
+      case .none: continue
+      case .client:
+        guard let listener, let index = listener.find(link: link) else { continue }
+        let routingID = listener.clients[index].routingID
+        let flow = routingID.withUnsafeBytes { peer in write(link, listener.socket, to: peer, now: now) }
+        if flow == .gone { lose(client: link, now: now) }
+        if flow == .more { isBusy = true }
+        if flow == .blocked { isBlocked = true }
+      case .upstream(let upstream):
+        guard let socket = upstream.socket else { continue }
+        let flow = write(link, socket, to: nil, now: now)
+        if flow == .more { isBusy = true }
+        if flow == .blocked { isBlocked = true }
+        if flow == .gone { drop(upstream, now: now) }
+        check(upstream, isBlocked: flow == .blocked, now: now)
+      }
+    }
+    return isBusy
+  }
+
+  /// Over inproc nobody says that the other end is gone; but it takes nothing any more.
+  private func check(_ upstream: Upstream, isBlocked: Bool, now: Instant) {
+    guard upstream.isInproc, upstream.isUp else { return }
+    guard isBlocked else {
+      upstream.blockedSince = nil
+      return
+    }
+    let since = upstream.blockedSince ?? now
+    upstream.blockedSince = since
+    guard since + configuration.readerPatience.asNanoseconds <= now else { return }
+    close(upstream, now: now)
+    upstream.close(poller: poller)
+    reopen(upstream, now: now)
+  }
+
+  private func write(
+    _ link: Int, _ socket: ZeroMQSocket, to peer: UnsafeRawBufferPointer?, now: Instant
+  ) -> Flow {
+    if !pending[link].isEmpty {
+      let outcome = pending[link].withUnsafeBytes { message in try? socket.send(message, to: peer) }
+      guard outcome == .sent else { return outcome == .full ? .blocked : .gone }
+      pending[link] = []
+      didSend(now: now)
+    }
+    for _ in 0..<Self.turn {
+      let length = engine.write(link, into: buffer, now: now)
+      guard length > 0 else { return .idle }
+      let message = UnsafeRawBufferPointer(rebasing: buffer[..<length])
+      switch try? socket.send(message, to: peer) {
+      case .sent: didSend(now: now)
+      case .full:
+        pending[link] = Array(message)
+        return .blocked
+      case .unreachable, nil: return .gone
+      }
+    }
+    return .more
+  }
+
+  private func didSend(now: Instant) {
+    counters.sent &+= 1
+    lastSent = now
+  }
+}

@@ -1,0 +1,67 @@
+// Settings: zgossip's LOAD, SET and SAVE.
+
+import ZGossip
+import ZeroMQ
+
+extension ZGossipNode {
+  /// zgossip's LOAD, by its old name CONFIGURE: reads a file of settings and does what it says; see `load`.
+  ///
+  /// - Throws: `ZGossipNodeError` when the file cannot be read, and what `load` throws.
+  public func configure(file: String) throws { try load(ZPLDocument(parsing: TextFile(name: file).read())) }
+
+  /// zgossip's LOAD: takes the text of a file of settings in place of the present ones, and does what it says.
+  ///
+  /// Its `bind`, `connect`, `echo` and `security` are done in order. Limits and times count for nodes that are started
+  /// with them (`ZGossipNodeConfiguration.apply`) and change nothing here. Where the original empties its settings when
+  /// something is wrong, here the present ones stay.
+  ///
+  /// - Throws: `ZPLError`, and for the first step that cannot be done `ZGossipNodeError.setting`; those before it are
+  ///   done.
+  public func load(_ text: String) throws { try load(ZPLDocument(parsing: text)) }
+
+  private func load(_ document: ZPLDocument) throws {
+    let asked = try ZGossipSettings(document)
+    settings = document
+    for warning in asked.warnings { configuration.log?("line \(warning.line): \(warning.text)") }
+    for step in asked.steps {
+      do {
+        try perform(step.action)
+      } catch let error as ZGossipNodeError where error == .closed {
+        throw error
+      } catch {
+        throw ZGossipNodeError.setting(line: step.line, "\(error)")
+      }
+    }
+  }
+
+  private func perform(_ action: ZGossipSettings.Action) throws {
+    switch action {
+    case .echo(let text):
+      configuration.log?(text)
+    case .security(.null, _):
+      keysOfSettings = nil
+    case .security(.plain, _):
+      throw ZGossipNodeError.setting(
+        line: 0, "plain security shows passwords to everybody and is not supported: use curve")
+    case .security(.curve(let file), _):
+      keysOfSettings = try CurveCertificate(file: file).keys
+    case .bind(let endpoint):
+      let security = keysOfSettings.map { ZGossipServerSecurity.curveServer($0) } ?? .none
+      try bind(endpoint, security: security)
+    case .connect(let endpoint, let key?):
+      try connect(endpoint, serverKey: CurvePublicKey(key))
+    case .connect(let endpoint, nil):
+      try connect(endpoint)
+    }
+  }
+
+  /// zgossip's SET: gives the setting at a path such as `server/timeout` a value. As there, it is only noted, for `save`.
+  ///
+  /// - Throws: `ZPLError` for what no file could say.
+  public func set(_ path: String, _ value: String) throws { try settings.set(path, to: value) }
+
+  /// zgossip's SAVE: writes the settings to a file, which is replaced whole or not at all.
+  ///
+  /// - Throws: `ZGossipNodeError.file`.
+  public func save(to file: String) throws { try TextFile(name: file).write(Array(settings.text.utf8)) }
+}
