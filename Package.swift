@@ -142,7 +142,6 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "ZGossipTests", dependencies: ["ZGossip", "GrapevineCore"], swiftSettings: settings),
-    .testTarget(name: "ZGossipNodeTests", dependencies: ["ZGossip"], swiftSettings: settings),
     .testTarget(name: "ZeroMQTests", dependencies: ["ZeroMQ"], swiftSettings: settings),
     .testTarget(
       name: "ZGossipNodeTests",
