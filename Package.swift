@@ -32,6 +32,7 @@ let package = Package(
     .library(name: "Pittacus", targets: ["Pittacus"]),
     .library(name: "ZGossip", targets: ["ZGossip"]),
     .library(name: "ZGossipNode", targets: ["ZGossipNode"]),
+    .library(name: "ZGossipBridge", targets: ["ZGossipBridge"]),
     .library(name: "ZeroMQ", targets: ["ZeroMQ"]),
     .library(name: "GossipPython", targets: ["GossipPython"]),
     .library(name: "ClojureGossip", targets: ["ClojureGossip"]),
@@ -66,6 +67,9 @@ let package = Package(
       dependencies: ["GrapevineDialect", "GrapevineTransport", "GrapevineCore"],
       swiftSettings: settings),
     .target(name: "Pittacus", dependencies: ["GrapevineCore", "GrapevineDialect"], swiftSettings: settings),
+    .target(
+      name: "ZGossipBridge", dependencies: ["ZGossipNode", "Grapevine", "GrapevineCore"],
+      swiftSettings: settings),
     .target(name: "CPittacus"),
     .target(
       name: "PittacusC", dependencies: ["Pittacus", "GrapevineDialect", "GrapevineCore", "CPittacus"],
@@ -146,6 +150,12 @@ let package = Package(
     .testTarget(
       name: "ZGossipNodeTests",
       dependencies: ["ZGossipNode", "ZGossip", "ZeroMQ", "GrapevineTransport", "GrapevineCore"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ZGossipBridgeTests",
+      dependencies: [
+        "ZGossipBridge", "ZGossipNode", "ZGossip", "Grapevine", "GrapevineTransport", "GrapevineCore",
+      ],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],

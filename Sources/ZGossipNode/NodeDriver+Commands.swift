@@ -87,6 +87,17 @@ extension NodeDriver {
     }
   }
 
+  /// Takes a version of another cluster; nil when it must wait for room.
+  func merge(_ stored: StoredTuple) throws -> Bool? {
+    try checkRunning()
+    tellIfNeeded()
+    do {
+      return try engine.merge(stored, now: MonotonicClock.now(), into: &changes)
+    } catch ZGossipError.tuple(.wouldBlock) {
+      return nil
+    }
+  }
+
   /// The counts with what is counted elsewhere.
   var currentCounters: ZGossipNodeCounters {
     var result = counters

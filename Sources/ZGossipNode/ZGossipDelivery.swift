@@ -12,6 +12,8 @@ public struct ZGossipDelivery: Sendable, Equatable {
   public var value: [UInt8]
   /// Which write it is.
   public var version: TupleVersion
+  /// When it expires, in milliseconds since 1970 (UTC); nil when it does not.
+  public var expiresAt: UInt64?
 
   /// The key as text; what is no UTF-8 is replaced.
   public var keyText: String { String(decoding: key, as: UTF8.self) }
@@ -27,6 +29,7 @@ public final class ZGossipBatch: RandomAccessCollection, Sendable {
     var offset: Int
     var valueLength: Int
     var version: TupleVersion
+    var expiresAt: UInt64
   }
 
   /// Changes that this reader lost right before this batch because it was too slow; take a `snapshot` then.
@@ -46,7 +49,7 @@ public final class ZGossipBatch: RandomAccessCollection, Sendable {
       entries.append(
         Entry(
           kind: record.kind, keyLength: UInt8(truncatingIfNeeded: key.count), offset: bytes.count,
-          valueLength: value.count, version: record.version))
+          valueLength: value.count, version: record.version, expiresAt: record.expiresAt))
       bytes.append(contentsOf: key)
       bytes.append(contentsOf: value)
     }
@@ -75,9 +78,11 @@ public final class ZGossipBatch: RandomAccessCollection, Sendable {
 
   /// The change at a position, as a copy; see `withBytes` for a view.
   public subscript(position: Int) -> ZGossipDelivery {
-    withBytes(of: position) { kind, key, value in
+    let entry = entries[position]
+    return withBytes(of: position) { kind, key, value in
       ZGossipDelivery(
-        kind: kind, key: Array(key), value: Array(value), version: entries[position].version)
+        kind: kind, key: Array(key), value: Array(value), version: entry.version,
+        expiresAt: entry.expiresAt == 0 ? nil : entry.expiresAt)
     }
   }
 

@@ -125,7 +125,8 @@ public actor ZGossipNode {
   ///   - condition: What must hold here for the tuple to be written.
   /// - Throws: `ZGossipError`, `ZGossipNodeError.closed`, or `CancellationError`; then it was not written.
   public func publish(
-    _ key: [UInt8], _ value: [UInt8], lifetime: TupleLifetime = .permanent, if condition: TupleCondition? = nil
+    _ key: [UInt8], _ value: [UInt8], lifetime: TupleLifetime = .permanent,
+    if condition: TupleCondition? = nil
   ) async throws {
     while true {
       try Task.checkCancellation()
@@ -205,6 +206,19 @@ public actor ZGossipNode {
   @discardableResult
   public func unpublish(_ key: String) async throws -> Bool { try await unpublish(Array(key.utf8)) }
 
+  /// Takes a version of another cluster as it is, unless a later one is here: what bridges do.
+  ///
+  /// - Returns: Whether it was news.
+  /// - Throws: as `publish`.
+  @discardableResult
+  public func merge(_ stored: StoredTuple) async throws -> Bool {
+    while true {
+      try Task.checkCancellation()
+      if let isNews = try driver.merge(stored) { return isNews }
+      await withCheckedContinuation { driver.waitForRoom($0) }
+    }
+  }
+
   /// zgossip's STATUS: the number of tuples.
   public var status: Int { driver.engine.status }
 
@@ -213,6 +227,14 @@ public actor ZGossipNode {
 
   /// The tuple of a key that is text; nil when there is none.
   public func tuple(at key: String) -> Tuple? { tuple(at: Array(key.utf8)) }
+
+  /// The tuple of a key, or the memory of its removal; nil when there is neither.
+  public func storedTuple(at key: [UInt8]) -> StoredTuple? {
+    key.withUnsafeBytes { driver.engine.storedTuple(at: $0) }
+  }
+
+  /// All tuples and memories of removals, in no order.
+  public func storedTuples() -> [StoredTuple] { driver.engine.storedTuples() }
 
   /// All tuples whose keys begin with `prefix`, in order of their keys.
   public func snapshot(prefix: [UInt8] = []) -> [Tuple] { driver.engine.tuples(prefix: prefix) }

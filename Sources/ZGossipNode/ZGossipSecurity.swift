@@ -64,7 +64,8 @@ public struct CurveCertificate: Hashable, Sendable {
     }
     do {
       publicKey = try CurvePublicKey(text)
-      secret = try document["curve/secret-key"].map { secret throws(ZeroMQError) in try CurveSecretKey(secret) }
+      secret = try document["curve/secret-key"].map { secret throws(ZeroMQError) in try CurveSecretKey(secret)
+      }
     } catch {
       throw .certificate("\(name): \(error)")
     }

@@ -231,6 +231,7 @@ let importsAllowed: [String: Set<String>] = [
   "PittacusC": ["Pittacus", "GrapevineCore", "GrapevineDialect", "CPittacus"],
   "ZGossip": ["GrapevineCore"],
   "ZeroMQ": ["CZeroMQ"],
+  "ZGossipBridge": ["ZGossipNode", "Grapevine", "GrapevineCore"],
   "ZGossipNode": ["ZGossip", "ZeroMQ", "GrapevineTransport", "GrapevineCore"],
   "GrapevineCommand": [
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
