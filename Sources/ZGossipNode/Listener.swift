@@ -61,6 +61,7 @@ final class Listener {
         try socket.setAuthenticationDomain(nil)
       }
     }
+    try socket.setIPv6(endpoint.isIPv6)
     return try socket.bind(endpoint)
   }
 

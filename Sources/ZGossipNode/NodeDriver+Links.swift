@@ -162,13 +162,25 @@ extension NodeDriver {
     let verdict = engine.receive(message, parts: parts, peer: peer, from: link, now: now, into: &changes)
     switch verdict {
     case .fine: break
-    case .isSelf: ignore(listener, index, link, now: now)
+    case .isSelf:
+      sayWho(listener)
+      ignore(listener, index, link, now: now)
     case .malformed: counters.malformed &+= 1
     case .hostile:
       counters.malformed &+= 1
       configuration.log?("a client sends what is no ZGossip: not listened to for some time")
       ignore(listener, index, link, now: now)
     }
+  }
+
+  /// Tells the node's own other end of a connection to itself, which gives that up then.
+  private func sayWho(_ listener: Listener) {
+    guard ZGossipMessage.writeHead(.pong, into: buffer) else { return }
+    let length = ZGossipMessage.headSize + MemoryLayout<UInt64>.size
+    buffer.storeBytes(
+      of: settings.identity.value.bigEndian, toByteOffset: ZGossipMessage.headSize, as: UInt64.self)
+    _ = try? listener.socket.send(
+      UnsafeRawBufferPointer(rebasing: buffer[..<length]), to: listener.socket.peer)
   }
 
   private func ignore(_ listener: Listener, _ index: Int, _ link: Int, now: Instant) {

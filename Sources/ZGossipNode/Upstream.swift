@@ -46,6 +46,7 @@ final class Upstream {
     try poller.add(socket, tag: number * 2)
     do {
       try poller.add(monitor.socket, tag: number * 2 + 1)
+      try socket.setIPv6(endpoint.isIPv6)
       try socket.connect(endpoint)
     } catch {
       poller.remove(socket)
@@ -118,7 +119,6 @@ struct SocketSettings {
       try socket.setHeartbeat(intervalMilliseconds: heartbeat, timeoutMilliseconds: heartbeat)
     }
     try socket.setMessageLimit(Int64(max(messageLimit, configuration.messageBytes)))
-    try socket.setIPv6(true)
     try socket.setMetadata(Self.property, "\(identity)")
     return socket
   }
@@ -126,6 +126,11 @@ struct SocketSettings {
 
 /// A time in milliseconds, as ZeroMQ takes it.
 func milliseconds(_ time: Duration) -> Int32 { Int32(clamping: time.asNanoseconds / 1_000_000) }
+
+extension String {
+  /// Whether an endpoint is of IPv6: an address in brackets. Names and `*` are of IPv4, as with CZMQ.
+  var isIPv6: Bool { hasPrefix("tcp://[") }
+}
 
 extension ZeroMQSocket {
   /// The run of Grapevine that sent the message received last; nil for another system, and over inproc.

@@ -65,7 +65,7 @@ public actor ZGossipNode {
   ///
   /// - Parameters:
   ///   - endpoint: `tcp://host:port`, `ipc://path` or `inproc://name`; `tcp://*:*` and the other forms of
-  ///     `ZeroMQPortRange` take a free port.
+  ///     `ZeroMQPortRange` take a free port. `tcp://[::]:port` is of IPv6; a name and `*` are of IPv4.
   ///   - security: What is asked of clients.
   /// - Returns: The endpoint with the real port.
   /// - Throws: `ZeroMQError` or `ZGossipNodeError`.

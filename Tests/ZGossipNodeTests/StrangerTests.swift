@@ -1,0 +1,142 @@
+import GrapevineCore
+import Testing
+import ZGossip
+import ZeroMQ
+
+@testable import ZGossipNode
+
+/// Nodes of ours and others: those that speak zgossip, and those that speak nonsense.
+@Suite(.timeLimit(.minutes(1))) struct StrangerTests {
+  static let hello: [UInt8] = [0xaa, 0xa0, 1, 1]
+
+  @Test(arguments: ["tcp", "ipc", "inproc"])
+  func aClientOfAnotherSystemIsServed(_ transport: String) async throws {
+    let node = try makeNode()
+    try await node.publish("mine", "1")
+    let place = try await node.bind(endpoint(transport))
+    defer { forget(place) }
+    let client = try Stranger(.dealer)
+    try client.socket.connect(place)
+    try client.say(.hello)
+    #expect(try client.hearTuple() == "mine=1")
+    try client.publish("theirs", "2")
+    #expect(await has(node, "theirs", "2"))
+    try client.say(.ping)
+    #expect(try client.hears(.pong))
+    try await node.publish("mine", "3")
+    #expect(try client.hearTuple() == "mine=3")
+  }
+
+  @Test func aServerOfAnotherSystemIsSpokenTo() async throws {
+    let node = try makeNode()
+    let server = try Stranger(.router)
+    try await node.publish("mine", "1")
+    try await node.connect(try server.socket.bind(endpoint("tcp")))
+    #expect(try server.hear() == Self.hello)
+    #expect(try server.hears(.ping))
+    try server.say(.pong)
+    #expect(try server.hearTuple() == "mine=1")
+    try server.publish("theirs", "2")
+    #expect(await has(node, "theirs", "2"))
+  }
+
+  @Test func malformedMessagesOfAClientHarmNobody() async throws {
+    let node = try makeNode { $0.engine.malformedLimit = 4 }
+    let place = try await node.bind(endpoint("tcp"))
+    let (bad, good) = (try Stranger(.dealer), try Stranger(.dealer))
+    try bad.socket.connect(place)
+    try good.socket.connect(place)
+    try good.say(.hello)
+    try bad.say(.hello)
+    try bad.say(parts: [Self.hello, Self.hello])
+    try bad.say([])
+    try bad.say(parts: [[], Self.hello])
+    #expect(await eventually { await node.counters.malformed == 3 })
+    try bad.publish("still heard", "1")
+    #expect(await has(node, "still heard", "1"))
+    try bad.say([1, 2, 3, 4, 5])
+    try bad.publish("not heard any more", "1")
+    #expect(await eventually { await node.counters.ignored == 1 })
+    try good.publish("good", "1")
+    #expect(await has(node, "good", "1"))
+    #expect(await node.tuple(at: "not heard any more") == nil)
+    #expect(await node.counters.clients == 1)
+    // Another connection begins anew.
+    let again = try Stranger(.dealer)
+    try again.socket.connect(place)
+    try again.publish("again", "1")
+    #expect(await has(node, "again", "1"))
+  }
+
+  @Test func aClientIsListenedToAgainLater() async throws {
+    let node = try makeNode {
+      $0.engine.malformedLimit = 1
+      $0.faultPause = .zero
+    }
+    let client = try Stranger(.dealer)
+    try client.socket.connect(try await node.bind(endpoint("tcp")))
+    try client.say([1])
+    try client.publish("a", "1")
+    #expect(await has(node, "a", "1"))
+    #expect(await node.counters.malformed == 1)
+  }
+
+  @Test func aServerThatSpeaksNonsenseIsLeftAndTriedAgain() async throws {
+    let node = try makeNode {
+      $0.engine.malformedLimit = 2
+      $0.faultPause = .milliseconds(20)
+    }
+    let server = try Stranger(.router)
+    try await node.connect(try server.socket.bind(endpoint("tcp")))
+    for round in 1...2 {
+      #expect(try server.hears(.hello))
+      try server.say([9])
+      try server.say(parts: [Self.hello, Self.hello])
+      #expect(await eventually { await node.counters.connectionsDropped == round })
+    }
+    #expect(try server.hears(.hello))
+    try server.publish("better now", "1")
+    #expect(await has(node, "better now", "1"))
+  }
+
+  @Test func clientsBeyondTheLimitWait() async throws {
+    let node = try makeNode {
+      $0.engine.links = 1
+      $0.engine.silence = .milliseconds(100)
+    }
+    let place = try await node.bind(endpoint("tcp"))
+    let first = try Stranger(.dealer)
+    try first.socket.connect(place)
+    try first.publish("first", "1")
+    #expect(await has(node, "first", "1"))
+    let second = try Stranger(.dealer)
+    try second.socket.connect(place)
+    try second.publish("second", "1")
+    #expect(await eventually { await node.counters.refused == 1 })
+    #expect(await node.tuple(at: "second") == nil)
+    // Nobody says that a client is gone; sending to it shows that.
+    first.socket.close()
+    #expect(await eventually { await node.counters.clients == 0 })
+    try second.publish("second", "2")
+    #expect(await has(node, "second", "2"))
+  }
+
+  @Test func aClientThatReadsNothingHoldsUpNobody() async throws {
+    let node = try makeNode { $0.messagesPerConnection = 10 }
+    let place = endpoint("inproc")
+    try await node.bind(place)
+    let (slow, quick) = (try Stranger(.dealer), try Stranger(.dealer))
+    for client in [slow, quick] {
+      try client.socket.setHighWaterMark(sending: 10, receiving: 10)
+      try client.socket.connect(place)
+      try client.say(.hello)
+    }
+    #expect(await eventually { await node.counters.clients == 2 })
+    for number in 0..<1_000 {
+      try await node.post("\(number)", "value")
+      #expect(try quick.hearTuple() == "\(number)=value")
+    }
+    // The slow one misses nothing either.
+    for number in 0..<1_000 { #expect(try slow.hearTuple() == "\(number)=value") }
+  }
+}
