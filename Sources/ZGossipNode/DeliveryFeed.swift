@@ -31,8 +31,10 @@ final class DeliveryFeed: Sendable {
   var isFull: Bool { isRead && state.withLock { $0.readers.contains { $0.queue.isFull } } }
 
   /// Tells every reader.
-  func tell(_ batch: ZGossipBatch) {
-    for reader in state.withLock({ $0.readers }) { reader.queue.put(batch) }
+  ///
+  /// - Parameter mayDrop: Whether those that do not read may lose something: they were waited for.
+  func tell(_ batch: ZGossipBatch, mayDrop: Bool) {
+    for reader in state.withLock({ $0.readers }) { reader.queue.put(batch, mayDrop: mayDrop) }
   }
 
   /// A new reader's subscription; one that ends at once when the feed has ended.
@@ -123,14 +125,14 @@ final class DeliveryQueue: Sendable {
 
   var isFull: Bool { state.withLock { $0.bytes >= limit } }
 
-  /// Appends a batch; the oldest make room when there is twice the limit.
-  func put(_ batch: ZGossipBatch) {
+  /// Appends a batch; the oldest make room when they may and there is twice the limit.
+  func put(_ batch: ZGossipBatch, mayDrop: Bool) {
     let waiter = state.withLock { state -> UnsafeContinuation<ZGossipBatch?, Never>? in
       guard !state.isFinished else { return nil }
       if !state.waiting.isEmpty { return state.waiting.removeFirst().continuation }
       state.batches.append(batch)
       state.bytes += batch.size
-      while state.bytes > 2 * limit, state.batches.count - state.first > 1, let oldest = state.popFirst() {
+      while mayDrop, state.bytes > 2 * limit, state.batches.count - state.first > 1, let oldest = state.popFirst() {
         state.lost += UInt64(oldest.count)
       }
       return nil

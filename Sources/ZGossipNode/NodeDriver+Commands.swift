@@ -56,7 +56,8 @@ extension NodeDriver {
   ) throws -> Bool {
     try checkRunning()
     let now = MonotonicClock.now()
-    // What was posted before comes before.
+    // What was posted before comes before; and readers are waited for here too.
+    guard !isPaused(now: now) else { return false }
     takeStaged(now: now)
     guard hasTakenAll else { return false }
     tellIfNeeded()

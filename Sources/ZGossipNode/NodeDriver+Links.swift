@@ -273,14 +273,14 @@ extension NodeDriver {
       let outcome = pending[link].withUnsafeBytes { message in try? socket.send(message, to: peer) }
       guard outcome == .sent else { return outcome == .full ? .blocked : .gone }
       pending[link] = []
-      didSend(now: now)
+      counters.sent &+= 1
     }
     for _ in 0..<Self.turn {
       let length = engine.write(link, into: buffer, now: now)
       guard length > 0 else { return .idle }
       let message = UnsafeRawBufferPointer(rebasing: buffer[..<length])
       switch try? socket.send(message, to: peer) {
-      case .sent: didSend(now: now)
+      case .sent: counters.sent &+= 1
       case .full:
         pending[link] = Array(message)
         return .blocked
@@ -288,10 +288,5 @@ extension NodeDriver {
       }
     }
     return .more
-  }
-
-  private func didSend(now: Instant) {
-    counters.sent &+= 1
-    lastSent = now
   }
 }

@@ -12,6 +12,8 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
     case none
     case client
     case upstream(Upstream)
+
+    var isNone: Bool { if case .none = self { true } else { false } }
   }
 
   /// Where the node is in its end.
@@ -31,8 +33,8 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   /// Time after which it is looked again whether a full connection or the engine has room. Chosen here: they say so,
   /// but what they say may get lost among other news.
   static let retryTime: Nanoseconds = 10_000_000
-  /// Time without a word of ours after which nothing more is to be said. Chosen here: an answer may be under way.
-  static let quietTime: Nanoseconds = 100_000_000
+  /// Time between questions to other nodes whether they have everything, while the node ends. Chosen here.
+  static let askTime: Nanoseconds = 50_000_000
 
   let configuration: ZGossipNodeConfiguration
   let settings: SocketSettings
@@ -53,7 +55,7 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   var takenAt = 0
   var phase = Phase.running
   var pausedSince: Instant?
-  var lastSent = Instant()
+  private var askAt = Instant()
   /// Whether a connection had no room in this step.
   var isBlocked = false
   /// Whether the engine had no room in this step.
@@ -121,7 +123,7 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   }
 
   /// Whether readers are waited for.
-  private func isPaused(now: Instant) -> Bool {
+  func isPaused(now: Instant) -> Bool {
     guard feed.isFull else {
       pausedSince = nil
       return false
@@ -166,7 +168,9 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   /// Gives what has changed to those who read it.
   func tell() {
     guard changes.count > 0 else { return }
-    if feed.isRead, let batch = ZGossipBatch(changes) { feed.tell(batch) }
+    if feed.isRead, let batch = ZGossipBatch(changes) {
+      feed.tell(batch, mayDrop: pausedSince != nil)
+    }
     changes.removeAll()
   }
 
@@ -234,11 +238,15 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   }
 
   private func endDraining(by end: Instant, isBusy: Bool, now: Instant) {
-    let isQuiet = lastSent + Self.quietTime <= now
     // A connection that never was up may still come up, and what was published is for it too.
-    let isAlone = !owners.contains { if case .none = $0 { false } else { true } }
-    let isSettled = upstreams.allSatisfy { $0.wasHeard || $0.retryAt != .never }
-    let isDone = !isBusy && !isBlocked && hasTakenAll && isSettled && (isQuiet || isAlone)
+    var isSettled = upstreams.allSatisfy { $0.link != nil || $0.wasHeard || $0.retryAt != .never }
+    let asks = now >= askAt
+    if asks { askAt = now + Self.askTime }
+    for link in owners.indices where !owners[link].isNone && !engine.isSettled(link, now: now) {
+      isSettled = false
+      if asks { engine.ask(link, now: now) }
+    }
+    let isDone = !isBusy && !isBlocked && hasTakenAll && isSettled
     guard isDone || now >= end else { return }
     let rest = Int32(clamping: max(1, end.since(now) / 1_000_000))
     listener?.close(poller: poller, linger: rest)

@@ -258,7 +258,7 @@ public actor ZGossipNode {
   /// zgossip's $TERM: ends the node, and gives back its thread.
   ///
   /// What was published before goes out first, as far as that can be done in the given time. Calls that follow throw
-  /// `ZGossipNodeError.closed` where they can throw. It returns in a tenth of a second when others keep up.
+  /// `ZGossipNodeError.closed` where they can throw. It returns as soon as other nodes have everything, as they say.
   ///
   /// - Parameter limit: The time; zero ends the node at once.
   public func close(within limit: Duration = .seconds(1)) async {

@@ -14,6 +14,8 @@ struct TupleLink: BitwiseCopyable {
   var isAsking = false
   /// When their answer to a summary is waited for no longer.
   var answerBy = Instant.never
+  /// The fingerprint of the map when both last had the same; 0 for none, and for the empty one.
+  var agreed: UInt64 = 0
 
   /// The versions they asked for, in the link's part of the ring.
   var wantedFirst: UInt16 = 0

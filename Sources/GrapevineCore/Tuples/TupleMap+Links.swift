@@ -242,6 +242,7 @@ extension TupleMap {
     }
     guard theirs.count != UInt64(table.count) || theirs.fingerprint != table.fingerprint else {
       links[slot].repeats = 0
+      links[slot].agreed = table.fingerprint
       // Two that may both have been away for long know nothing of who was not.
       if !isDoubted(now) || isLonger(theirs.sharedAt, than: sharedAt) {
         didShare(through: clock.reading(now), since: theirs.sharedSince)
