@@ -132,7 +132,9 @@ final class DeliveryQueue: Sendable {
       if !state.waiting.isEmpty { return state.waiting.removeFirst().continuation }
       state.batches.append(batch)
       state.bytes += batch.size
-      while mayDrop, state.bytes > 2 * limit, state.batches.count - state.first > 1, let oldest = state.popFirst() {
+      while mayDrop, state.bytes > 2 * limit, state.batches.count - state.first > 1,
+        let oldest = state.popFirst()
+      {
         state.lost += UInt64(oldest.count)
       }
       return nil
