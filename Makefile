@@ -76,16 +76,21 @@ check: toolchain $(if $(LINUX),zgossip-peers)  ## Check the format, build with w
 	$(LIMIT) swift test --skip-build $(STRICT) </dev/null
 
 fuzz: toolchain  ## Fuzz what nodes and peers of other systems read (RUNS=10000000)
-	mkdir -p .build/fuzz/corpus .build/fuzz/corpus-dialects .build/fuzz/corpus-pittacus
+	mkdir -p .build/fuzz/corpus .build/fuzz/corpus-dialects .build/fuzz/corpus-pittacus \
+	  .build/fuzz/corpus-zgossip
 	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') Fuzz/fuzz-node.swift -o .build/fuzz/fuzz-node
 	cat $$(find $(DIALECTS:%=Sources/%) -name '*.swift') Fuzz/fuzz-dialects.swift \
 	  | sed '/^import Grapevine/d' >.build/fuzz/dialects.swift
 	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/dialects.swift -o .build/fuzz/fuzz-dialects
 	cat $$(Scripts/pittacus-sources) Fuzz/fuzz-pittacus.swift | sed '/^import Grapevine/d' >.build/fuzz/pittacus.swift
 	$(FUZZER) .build/fuzz/pittacus.swift -o .build/fuzz/fuzz-pittacus
+	cat $$(find Sources/ZGossip -name '*.swift') Fuzz/fuzz-zgossip.swift | sed '/^import Grapevine/d' \
+	  >.build/fuzz/zgossip.swift
+	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/zgossip.swift -o .build/fuzz/fuzz-zgossip
 	$(FUZZ_RUN)/fuzz-node -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus
 	$(FUZZ_RUN)/fuzz-dialects -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-dialects
 	$(FUZZ_RUN)/fuzz-pittacus -runs=$(RUNS) -max_len=1200 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-pittacus
+	$(FUZZ_RUN)/fuzz-zgossip -runs=$(RUNS) -max_len=1200 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-zgossip
 
 campaign: toolchain  ## Check the reliable level in 200 simulated clusters of 1,000 nodes (CAMPAIGN_RUNS=...)
 	$(RELEASE) --product grapevine
