@@ -88,10 +88,13 @@ let package = Package(
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineDialect", "GrapevineDialectNode",
       ],
       swiftSettings: settings),
+    .target(
+      name: "GrapevineConsole", dependencies: ["GrapevineCore", "GrapevineTransport"], swiftSettings: settings
+    ),
     .executableTarget(
       name: "GrapevineCommand",
       dependencies: [
-        "GrapevineBridge", "Pittacus",
+        "GrapevineConsole", "GrapevineBridge", "Pittacus",
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
         "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
       ],
@@ -117,8 +120,10 @@ let package = Package(
     .testTarget(
       name: "GrapevineSimulatorTests", dependencies: ["GrapevineSimulator", "GrapevineCore"],
       swiftSettings: settings),
+    .testTarget(name: "GrapevineConsoleTests", dependencies: ["GrapevineConsole"], swiftSettings: settings),
     .testTarget(
-      name: "GrapevineCommandTests", dependencies: ["GrapevineCommand", "GrapevineSimulator"],
+      name: "GrapevineCommandTests",
+      dependencies: ["GrapevineCommand", "GrapevineConsole", "GrapevineSimulator"],
       swiftSettings: settings),
     .testTarget(
       name: "GossipPythonTests", dependencies: ["GossipPython", "GrapevineDialect", "GrapevineCore"],

@@ -1,5 +1,7 @@
 // The command `grapevine`: which of its commands is meant.
 
+import GrapevineConsole
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -14,8 +16,6 @@
 /// of threads.
 @main
 enum Main {
-  static let version = "0.1.0"
-
   static func main() {
     exit(run(Array(CommandLine.arguments.dropFirst())))
   }
@@ -39,7 +39,7 @@ enum Main {
       case "simulate": return try SimulateCommand.main(rest)
       case "bench": return BenchCommand.main(rest)
       case "--help", "-h", "help": return Standard.output(help)
-      case "--version": return Standard.output("grapevine \(version)\n")
+      case "--version": return Standard.output("grapevine \(Release.version)\n")
       default:
         throw UsageError(
           command: nil,
@@ -82,15 +82,4 @@ enum Main {
       grapevine demo --nodes 8 --messages 100
 
     """
-}
-
-/// What the program's exit codes mean.
-enum ExitCode {
-  static let success: Int32 = 0
-  static let failure: Int32 = 1
-  static let broken: Int32 = 2
-  /// EX_USAGE of sysexits.h.
-  static let usage: Int32 = 64
-  /// 128 and the number of SIGINT, as shells report it.
-  static let interrupted: Int32 = 130
 }

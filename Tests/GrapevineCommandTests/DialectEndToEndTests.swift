@@ -1,6 +1,7 @@
 // Agents of other systems, run as a user runs them.
 
 import Foundation
+import GrapevineConsole
 import Testing
 
 @testable import GrapevineCommand

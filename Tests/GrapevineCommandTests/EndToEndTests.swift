@@ -1,6 +1,7 @@
 // The built program, run as a user runs it.
 
 import Foundation
+import GrapevineConsole
 import Testing
 
 @testable import GrapevineCommand

@@ -1,6 +1,7 @@
 // Members in JSON and in the table of `grapevine members`.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 import Testing

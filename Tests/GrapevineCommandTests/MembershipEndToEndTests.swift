@@ -1,6 +1,7 @@
 // Who is there, among agents that run, fail, stop, leave and come back.
 
 import Foundation
+import GrapevineConsole
 import Testing
 
 @testable import GrapevineCommand

@@ -1,6 +1,7 @@
 // What command lines of `grapevine tuples` ask for, and what agents make of it.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import Testing
 

@@ -1,6 +1,7 @@
 // Tuples through real agents: from one to the other, over restarts, and as scripts see them.
 
 import Foundation
+import GrapevineConsole
 import GrapevineCore
 import Synchronization
 import Testing

@@ -1,6 +1,7 @@
 // What `grapevine tuples` prints, and how it ends.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import Testing
 

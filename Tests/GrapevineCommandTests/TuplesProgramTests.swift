@@ -2,6 +2,7 @@
 
 import Foundation
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import Synchronization
 import Testing

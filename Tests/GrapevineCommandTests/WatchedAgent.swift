@@ -1,6 +1,7 @@
 // An agent whose events are collected while it runs, so that a test can wait for what it prints.
 
 import Foundation
+import GrapevineConsole
 import Testing
 
 @testable import GrapevineCommand

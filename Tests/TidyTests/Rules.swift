@@ -233,9 +233,11 @@ let importsAllowed: [String: Set<String>] = [
   "ZeroMQ": ["CZeroMQ"],
   "ZGossipBridge": ["ZGossipNode", "Grapevine", "GrapevineCore"],
   "ZGossipNode": ["ZGossip", "ZeroMQ", "GrapevineTransport", "GrapevineCore"],
+  "GrapevineConsole": ["GrapevineCore", "GrapevineTransport"],
   "GrapevineCommand": [
-    "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-    "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "Pittacus", "GossipPython",
+    "GrapevineConsole", "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator",
+    "GrapevineStore", "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "Pittacus",
+    "GossipPython",
     "ClojureGossip",
   ],
   "GrapevineBenchmarks": [

@@ -5,6 +5,7 @@
 // Standard input is read on another thread, which may block as well. The node's own thread never does.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 import Synchronization

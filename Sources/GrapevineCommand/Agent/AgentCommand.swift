@@ -1,6 +1,7 @@
 // `grapevine agent`: its options, and the thread that waits for signals.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

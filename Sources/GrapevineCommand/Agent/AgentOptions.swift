@@ -1,6 +1,7 @@
 // What an agent's options mean for the node, and what they may not be together.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import GrapevineStore
 import GrapevineTransport

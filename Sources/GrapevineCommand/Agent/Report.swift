@@ -1,6 +1,7 @@
 // What an agent says, in JSON for programs and in text for people.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 
@@ -75,7 +76,8 @@ enum Report {
 
   static func delivery(_ message: Message, _ isJSON: Bool, _ output: inout JSONWriter) {
     guard isJSON else {
-      return output.line("\(message.sender.description.prefix(8))  \(printable(message.payload.text))")
+      return output.line(
+        "\(message.sender.description.prefix(8))  \(Terminal.printable(message.payload.text))")
     }
     output.object { object in
       object.field("event", "delivery")
@@ -198,20 +200,5 @@ enum Report {
       if let number = value as? UInt64 { object.field(name, number) }
       if let number = value as? Int { object.field(name, number) }
     }
-  }
-
-  /// The text with everything shown as `\xNN` that a terminal may take for a command.
-  static func printable(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: { $0.isControl && $0 != "\t" }) else { return text }
-    var shown = ""
-    for scalar in text.unicodeScalars {
-      if scalar.isControl && scalar != "\t" {
-        let digits = String(scalar.value, radix: 16)
-        shown += "\\x" + (digits.count < 2 ? "0" : "") + digits
-      } else {
-        shown.unicodeScalars.append(scalar)
-      }
-    }
-    return shown
   }
 }

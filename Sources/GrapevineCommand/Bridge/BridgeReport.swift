@@ -1,6 +1,7 @@
 // What a bridge says, in JSON for programs and in text for people.
 
 import GrapevineBridge
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 
@@ -23,15 +24,15 @@ enum BridgeReport {
     switch event {
     case .carried(let message, let source, let target):
       guard isJSON else {
-        let origin = message.origin.isEmpty ? "" : Report.printable(message.origin) + "  "
-        return output.line("\(source) -> \(target)  \(origin)\(Report.printable(text(message)))")
+        let origin = message.origin.isEmpty ? "" : Terminal.printable(message.origin) + "  "
+        return output.line("\(source) -> \(target)  \(origin)\(Terminal.printable(text(message)))")
       }
       object("carried", &output) { describe(message, source, target, &$0) }
     case .refused(let message, let source, let target, let reason):
       guard isJSON else {
         note =
           "not carried from \(source) to \(target): \(reason); \(message.payload.count) bytes "
-          + "of \(Report.printable(message.origin))\n"
+          + "of \(Terminal.printable(message.origin))\n"
         return
       }
       object("refused", &output) {

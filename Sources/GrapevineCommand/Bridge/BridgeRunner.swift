@@ -2,6 +2,7 @@
 
 import Grapevine
 import GrapevineBridge
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

@@ -1,5 +1,7 @@
 // What an agent can be asked: a name, what it does, and who answers. Later requests find their place here.
 
+import GrapevineConsole
+
 /// What a client asked.
 struct ControlCall: Sendable {
   /// The words behind the request's name, as bytes: those of tuples need not be text.

@@ -4,6 +4,7 @@
 // runs the answers. Neither is the node's, and nothing here blocks but `poll`. A client that is slow, silent or
 // malicious costs a place, some bytes and some seconds, all of them bounded.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

@@ -1,6 +1,7 @@
 // What an agent's control socket answers about tuples.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

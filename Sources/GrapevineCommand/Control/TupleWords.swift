@@ -1,6 +1,7 @@
 // The words behind requests about tuples, for both ends: as an agent reads them and as a client writes them.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 
 /// How a tuple is to be written or removed.

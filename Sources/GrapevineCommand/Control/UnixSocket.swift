@@ -1,5 +1,7 @@
 // Unix stream sockets: the few calls that both ends of a control socket need.
 
+import GrapevineConsole
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)

@@ -3,6 +3,7 @@
 // One thread does it all around `poll`. Signals are blocked and asked after in every turn. If this process
 // is killed, the agents see their standard input end and leave.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

@@ -1,5 +1,6 @@
 // `grapevine demo`: its options.
 
+import GrapevineConsole
 import GrapevineCore
 
 #if canImport(Glibc)

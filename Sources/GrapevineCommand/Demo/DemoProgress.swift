@@ -1,5 +1,6 @@
 // How far a demo is, in place on a terminal; silent elsewhere.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

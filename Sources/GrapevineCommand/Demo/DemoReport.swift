@@ -1,5 +1,7 @@
 // The outcome of a demo, for people and for programs.
 
+import GrapevineConsole
+
 /// What an agent counted, from the last line it printed.
 struct AgentCounters {
   var copiesReceived: UInt64

@@ -3,6 +3,7 @@
 import ClojureGossip
 import GossipPython
 import GrapevineBridge
+import GrapevineConsole
 import GrapevineCore
 import GrapevineDialect
 import GrapevineDialectNode
@@ -25,7 +26,7 @@ struct AgentDialect: Sendable {
   static let all = [
     AgentDialect("pittacus", addressOf: pittacusAddress, nameOf: pittacusName) {
       try PittacusEngine(
-        address: $0, uid: UInt32(truncatingIfNeeded: GrapevineTransport.WallClock.milliseconds() / 1_000),
+        address: $0, uid: UInt32(truncatingIfNeeded: WallClock.milliseconds() / 1_000),
         seed: $1)
     },
     AgentDialect("gossip-python", isIPv4Only: true, addressOf: pythonAddress) {

@@ -3,6 +3,7 @@
 // As with an agent of ours, everything here runs on the console's thread, which may block in `write`; standard input
 // is read on another one. The node's own thread never waits for either.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineDialect
 import GrapevineDialectNode

@@ -1,5 +1,6 @@
 // `grapevine agent --dialect`: its options, and the thread that waits for signals.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

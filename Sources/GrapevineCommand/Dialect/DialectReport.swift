@@ -1,5 +1,6 @@
 // What an agent of another system says, in JSON for programs and in text for people.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineDialect
 import GrapevineDialectNode
@@ -30,8 +31,8 @@ enum DialectReport {
   static func delivery(_ message: DialectMessage, _ options: DialectOptions, _ output: inout JSONWriter) {
     let name = AgentDialect.named(options.dialect)?.nameOf(message.origin) ?? message.originText
     guard options.isJSON else {
-      let origin = message.origin.isEmpty ? "" : Report.printable(name) + "  "
-      return output.line(origin + Report.printable(message.text))
+      let origin = message.origin.isEmpty ? "" : Terminal.printable(name) + "  "
+      return output.line(origin + Terminal.printable(message.text))
     }
     output.object { object in
       object.field("event", "delivery")

@@ -1,5 +1,7 @@
 // A line of an agent's answer, as far as `grapevine members` needs it.
 
+import GrapevineConsole
+
 /// What a line of the control protocol says.
 enum MemberLine {
   case member(MemberRecord)

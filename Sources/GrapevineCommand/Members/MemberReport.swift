@@ -1,6 +1,7 @@
 // A member in JSON, for the agent's output and its control socket alike, and in a line for people.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 
@@ -42,7 +43,7 @@ enum MemberReport {
     change: String, name: String?, address: String, incarnation: UInt64, tags: [String: String]
   ) -> String {
     let who = name.map { "\($0) at \(address)" } ?? address
-    var text = Report.printable("member \(change): \(who)")
+    var text = Terminal.printable("member \(change): \(who)")
     guard change == "joined" || change == "updated" else { return text }
     text += " (incarnation \(incarnation)"
     if !tags.isEmpty { text += "; " + Tags.text(tags, separator: ", ") }

@@ -1,5 +1,6 @@
 // `grapevine members`: its options, and whom it asks.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

@@ -1,5 +1,6 @@
 // What `grapevine members` prints: the table, then changes; or lines as they come.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 
@@ -29,7 +30,7 @@ final class MembersOutput {
     }
     switch MemberLine(value) {
     case .error(let reason):
-      throw ControlFailure("the agent says: \(Report.printable(reason))")
+      throw ControlFailure("the agent says: \(Terminal.printable(reason))")
     case .member(let member):
       guard filter.accepts(member) else { return true }
       if !isJSON { members.append(member) }
@@ -62,8 +63,8 @@ final class MembersOutput {
       widths: [1, 64, 64, 8, 11, 48, 8])
     let rows = members.map { member in
       [
-        member.isSelf ? "*" : "", Report.printable(member.name ?? "-"), Report.printable(member.address),
-        Report.printable(member.status), "\(member.incarnation)",
+        member.isSelf ? "*" : "", Terminal.printable(member.name ?? "-"), Terminal.printable(member.address),
+        Terminal.printable(member.status), "\(member.incarnation)",
         member.tags.isEmpty ? "-" : Tags.text(member.tags, separator: " "), member.age(at: now),
       ]
     }

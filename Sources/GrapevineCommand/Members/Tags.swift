@@ -1,5 +1,6 @@
 // Tags as people write and read them: KEY=VALUE.
 
+import GrapevineConsole
 import GrapevineCore
 
 /// Tags that cannot be understood or that no member may have.
@@ -35,7 +36,7 @@ enum Tags {
 
   /// The tags in the order of their keys, with what a terminal may take for a command shown.
   static func text(_ tags: [String: String], separator: String) -> String {
-    tags.sorted { $0.key < $1.key }.map { Report.printable("\($0.key)=\($0.value)") }
+    tags.sorted { $0.key < $1.key }.map { Terminal.printable("\($0.key)=\($0.value)") }
       .joined(separator: separator)
   }
 }

@@ -1,5 +1,6 @@
 // Figures as readers want them: as many digits as mean something, and no more.
 
+import GrapevineConsole
 import GrapevineSimulator
 
 #if canImport(Glibc)

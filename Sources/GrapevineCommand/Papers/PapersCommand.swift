@@ -1,5 +1,6 @@
 // `grapevine simulate --papers`: the papers' tables, beside what the simulator measures.
 
+import GrapevineConsole
 import GrapevineSimulator
 import GrapevineTransport
 

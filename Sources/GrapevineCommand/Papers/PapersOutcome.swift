@@ -1,5 +1,6 @@
 // What the papers' tables came to, and how a terminal and a program are told.
 
+import GrapevineConsole
 import GrapevineSimulator
 
 /// The rows of all tables with their verdicts.
@@ -100,7 +101,7 @@ struct PapersOutcome: Sendable {
     }
     output.object {
       $0.field("summary", true)
-      $0.field("version", Main.version)
+      $0.field("version", Release.version)
       $0.field("seed", plan.firstSeed)
       $0.field("runs", runs.values.reduce(0) { $0 + $1.count })
       $0.field("rows", results.count)

@@ -1,5 +1,6 @@
 // What a command line asks of the papers' tables.
 
+import GrapevineConsole
 import GrapevineSimulator
 
 /// Which tables are run, how often, and what is printed.
@@ -89,7 +90,7 @@ struct PapersPlan: Sendable {
             + (experiment.isHeavy ? ", one at a time" : "")
         )
       }
-      text += GrapevineCommand.table(rows) + "\n"
+      text += GrapevineConsole.table(rows) + "\n"
     }
     return text + "\(tables.count) tables, \(runCount) runs\n"
   }

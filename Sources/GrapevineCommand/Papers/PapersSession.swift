@@ -1,5 +1,6 @@
 // One call of `grapevine simulate --papers` from its first run to its exit code.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineSimulator
 import GrapevineTransport

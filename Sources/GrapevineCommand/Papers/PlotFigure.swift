@@ -1,5 +1,6 @@
 // A plot as part of a page: the picture, its title, and whose line is whose.
 
+import GrapevineConsole
 import GrapevineSimulator
 
 /// Puts a plot into a page.

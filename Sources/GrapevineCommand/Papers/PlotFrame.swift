@@ -1,5 +1,7 @@
 // The frame of a plot: its size, its axes with marks and names, and nothing inside it.
 
+import GrapevineConsole
+
 /// The frame and the axes of a plot, in the units of its SVG.
 struct PlotFrame: Sendable {
   static let width = 640.0

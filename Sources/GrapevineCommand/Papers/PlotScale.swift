@@ -1,5 +1,7 @@
 // One axis of a plot: which values it spans, where they lie, which of them are marked.
 
+import GrapevineConsole
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)

@@ -1,5 +1,7 @@
 // A file that appears whole or not at all, and says before the work whether it can.
 
+import GrapevineConsole
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)

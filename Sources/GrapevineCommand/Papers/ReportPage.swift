@@ -1,5 +1,6 @@
 // The page with the papers' tables: one file that needs nothing else, for readers who do not read the code.
 
+import GrapevineConsole
 import GrapevineSimulator
 
 /// Writes the page.
@@ -42,7 +43,7 @@ struct ReportPage {
       \(Self.count(tables, "of those tables", one: "of those tables")) with Grapevine&#39;s simulator and sets our figures beside theirs, and beside what
       no protocol can do better where that is known. Each of the \(Self.count(experiments, "experiments", one: "experiment")) ran with several
       seeds of its random numbers, \(Self.count(runs, "runs", one: "run")) in all, from seed
-      \(outcome.plan.firstSeed) on, with Grapevine \(Markup.escaped(Main.version)). The same command gives the
+      \(outcome.plan.firstSeed) on, with Grapevine \(Markup.escaped(Release.version)). The same command gives the
       same figures on any machine:</p>
       <p><code>\(Markup.escaped(outcome.plan.command)) --report papers.html</code></p>
 

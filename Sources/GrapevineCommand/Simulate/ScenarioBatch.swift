@@ -1,5 +1,6 @@
 // Runs of a scenario file, some at a time, and what came of them all.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineSimulator
 import GrapevineTransport

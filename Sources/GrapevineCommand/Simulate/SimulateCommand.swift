@@ -1,5 +1,6 @@
 // `grapevine simulate`: a cluster in virtual time, seed after seed.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineSimulator
 import GrapevineTransport

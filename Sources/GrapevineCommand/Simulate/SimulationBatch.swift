@@ -1,5 +1,6 @@
 // Many simulations, some at a time, and what came of them all.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineSimulator
 import GrapevineTransport

@@ -1,5 +1,6 @@
 // The counts that every simulation prints.
 
+import GrapevineConsole
 import GrapevineSimulator
 
 /// The counts of one run, or of several.

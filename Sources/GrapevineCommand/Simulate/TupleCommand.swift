@@ -1,5 +1,6 @@
 // `grapevine simulate --tuples`: maps of tuples in virtual time, seed after seed.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineSimulator
 import GrapevineTransport

@@ -1,5 +1,7 @@
 // A line of an agent's answer, as far as `grapevine tuples` needs it.
 
+import GrapevineConsole
+
 /// What a line of the control protocol says about tuples.
 enum TupleLine {
   case tuple(TupleRecord)
@@ -94,7 +96,7 @@ struct TupleRecord: Equatable {
 
   /// As of messages, but with tabs, which stand between key and value.
   private static func printable(_ text: String) -> String {
-    text.split(separator: "\t", omittingEmptySubsequences: false).map { Report.printable(String($0)) }
+    text.split(separator: "\t", omittingEmptySubsequences: false).map { Terminal.printable(String($0)) }
       .joined(separator: "\\x09")
   }
 }

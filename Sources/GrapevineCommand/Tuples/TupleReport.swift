@@ -1,6 +1,7 @@
 // Tuples in JSON, as an agent tells of them, and what can go wrong with them in words.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 
 /// How tuples are written.

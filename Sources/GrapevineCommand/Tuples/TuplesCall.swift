@@ -1,6 +1,7 @@
 // What a command line of `grapevine tuples` asks of an agent.
 
 import Grapevine
+import GrapevineConsole
 import GrapevineCore
 
 /// One call: what to ask, and how to show the answer.

@@ -1,5 +1,6 @@
 // `grapevine tuples`: its verbs, and how it ends.
 
+import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 

@@ -1,6 +1,8 @@
 // What `grapevine tuples` prints, and how it ends.
 
 import Grapevine
+import GrapevineConsole
+import GrapevineTransport
 
 #if canImport(Glibc)
   import Glibc
@@ -38,9 +40,9 @@ struct TuplesOutput {
       throw ControlFailure("what answers is no agent: it sent what is \(error)")
     }
     switch TupleLine(value) {
-    case .error(let reason): throw ControlFailure("the agent says: \(Report.printable(reason))")
+    case .error(let reason): throw ControlFailure("the agent says: \(Terminal.printable(reason))")
     case .condition(let reason):
-      complain("grapevine tuples \(call.verb.rawValue): \(Report.printable(reason))\n")
+      complain("grapevine tuples \(call.verb.rawValue): \(Terminal.printable(reason))\n")
       return print(line, orText: nil) ?? Code.conditionNotMet
     case .tuple(let tuple):
       guard call.verb == .get, !call.isJSON else {

@@ -1,5 +1,7 @@
 // The verbs of `grapevine tuples`: what each is called, does and understands.
 
+import GrapevineConsole
+
 /// What can be done with tuples.
 enum TuplesVerb: String, CaseIterable, Sendable {
   case get, put, remove, list, watch, count

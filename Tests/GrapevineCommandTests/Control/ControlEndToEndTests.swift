@@ -1,6 +1,7 @@
 // The control socket of a running agent, and `grapevine members` that asks it.
 
 import Foundation
+import GrapevineConsole
 import Testing
 
 @testable import GrapevineCommand

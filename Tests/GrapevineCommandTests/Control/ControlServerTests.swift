@@ -1,6 +1,7 @@
 // A control socket and its clients, well-behaved and not.
 
 import Foundation
+import GrapevineConsole
 import GrapevineCore
 import Testing
 

@@ -1,6 +1,7 @@
 // Where control sockets are, and what may be there already.
 
 import Foundation
+import GrapevineConsole
 import Testing
 
 @testable import GrapevineCommand

@@ -1,6 +1,7 @@
 // Requests with bytes behind their line, answers that wait for their reader, and those who do neither well.
 
 import Foundation
+import GrapevineConsole
 import Synchronization
 import Testing
 

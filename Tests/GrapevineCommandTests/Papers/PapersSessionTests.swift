@@ -1,6 +1,7 @@
 // The command on synthetic tables: what is run, what is printed, what the exit code is.
 
 import Foundation
+import GrapevineConsole
 import GrapevineSimulator
 import Synchronization
 import Testing

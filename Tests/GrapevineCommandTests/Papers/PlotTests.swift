@@ -1,6 +1,7 @@
 // Plots of all kinds of data stay inside their frames and are well-formed; so is the page.
 
 import Foundation
+import GrapevineConsole
 import GrapevineSimulator
 import Testing
 

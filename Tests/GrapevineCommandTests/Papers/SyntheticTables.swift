@@ -1,5 +1,6 @@
 // Tables that measure nothing, quickly, so that the command can be tried on them.
 
+import GrapevineConsole
 import GrapevineSimulator
 
 struct Failure: Error, CustomStringConvertible {

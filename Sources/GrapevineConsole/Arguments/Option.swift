@@ -1,9 +1,9 @@
 // What a command understands, written down once: its help and its parser both read this table.
 
 /// One option of a command.
-struct Option: Sendable {
+package struct Option: Sendable {
   /// What stands behind the option's name.
-  enum Value: Sendable {
+  package enum Value: Sendable {
     case flag
     case integer(ClosedRange<Int>, default: Int)
     case real(ClosedRange<Double>, default: Double)
@@ -14,18 +14,28 @@ struct Option: Sendable {
   }
 
   /// The name, with its two dashes.
-  var name: String
+  package var name: String
   /// What the help calls the value.
-  var placeholder = ""
+  package var placeholder = ""
   /// What is allowed, and what it is when the option is not given.
-  var value: Value
+  package var value: Value
   /// What it does.
-  var help: String
+  package var help: String
   /// What the help says of the default, where its value alone would not tell.
-  var defaultText: String?
+  package var defaultText: String?
+
+  package init(
+    name: String, placeholder: String = "", value: Value, help: String, defaultText: String? = nil
+  ) {
+    self.name = name
+    self.placeholder = placeholder
+    self.value = value
+    self.help = help
+    self.defaultText = defaultText
+  }
 
   /// The default as the help shows it; nil when there is nothing to say.
-  var shownDefault: String? {
+  package var shownDefault: String? {
     if let defaultText { return defaultText }
     switch value {
     case .flag, .list: return nil
@@ -37,7 +47,7 @@ struct Option: Sendable {
   }
 
   /// What is allowed, for a message about a bad value; nil when everything is.
-  var allowed: String? {
+  package var allowed: String? {
     switch value {
     case .flag, .text, .list: nil
     case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -48,7 +58,7 @@ struct Option: Sendable {
   }
 
   /// Whether `text` is a value of this option.
-  func accepts(_ text: String) -> Bool {
+  package func accepts(_ text: String) -> Bool {
     switch value {
     case .flag: false
     case .integer(let range, _): Int(text).map(range.contains) ?? false
@@ -60,24 +70,35 @@ struct Option: Sendable {
 }
 
 /// An argument that needs no name, such as a file.
-struct Operand: Sendable {
+package struct Operand: Sendable {
   /// What the help calls it, in capitals.
-  var name: String
+  package var name: String
   /// What it does.
-  var help: String
+  package var help: String
   /// Whether it must be there; then so must those before it.
-  var isRequired = false
+  package var isRequired = false
+
+  package init(name: String, help: String, isRequired: Bool = false) {
+    self.name = name
+    self.help = help
+    self.isRequired = isRequired
+  }
 }
 
 /// A command line that cannot be understood; nothing has happened yet.
-struct UsageError: Error, Equatable {
+package struct UsageError: Error, Equatable {
   /// The command it was meant for; nil when that is what is unclear.
-  var command: String?
+  package var command: String?
   /// What was found and what is allowed.
-  var message: String
+  package var message: String
+
+  package init(command: String?, message: String) {
+    self.command = command
+    self.message = message
+  }
 
   /// The message with its way out, for standard error.
-  var text: String {
+  package var text: String {
     let program = command.map { "grapevine \($0)" } ?? "grapevine"
     return "\(program): \(message)\nSee '\(program) --help'.\n"
   }

@@ -9,15 +9,15 @@
 #endif
 
 /// The signals that ask a program to end.
-enum Signals {
+package enum Signals {
   /// Blocks both in this thread and in those it starts from now on; call it before starting any.
-  static func block() {
+  package static func block() {
     var set = requests()
     pthread_sigmask(SIG_BLOCK, &set, nil)
   }
 
   /// Waits for the next of them and returns its number.
-  static func wait() -> Int32 {
+  package static func wait() -> Int32 {
     var set = requests()
     var number: Int32 = 0
     while sigwait(&set, &number) != 0 {}
@@ -25,7 +25,7 @@ enum Signals {
   }
 
   /// Waits for the next of them for a limited time; nil when none came. Without a limit where the system has none.
-  static func wait(limit: Duration) -> Int32? {
+  package static func wait(limit: Duration) -> Int32? {
     #if os(Linux)
       var set = requests()
       var time = timespec(tv_sec: Int(limit.components.seconds), tv_nsec: 0)
@@ -40,7 +40,7 @@ enum Signals {
   }
 
   /// The one that has arrived and was not waited for; nil when none has.
-  static func pending() -> Int32? {
+  package static func pending() -> Int32? {
     var set = sigset_t()
     guard sigpending(&set) == 0 else { return nil }
     return [SIGINT, SIGTERM].first { sigismember(&set, $0) == 1 }

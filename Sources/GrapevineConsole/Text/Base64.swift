@@ -3,11 +3,11 @@
 // Source: RFC 4648, §4: the usual alphabet, with padding and without line breaks.
 
 /// Base64.
-enum Base64 {
+package enum Base64 {
   private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
   /// The text of the bytes, in ASCII.
-  static func encode(_ bytes: [UInt8]) -> [UInt8] {
+  package static func encode(_ bytes: [UInt8]) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity((bytes.count + 2) / 3 * 4)
     var start = 0
@@ -25,7 +25,8 @@ enum Base64 {
   }
 
   /// The bytes of a text; nil when it is not what `encode` makes of any bytes.
-  static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+  @inlinable
+  package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
     guard text.count % 4 == 0 else { return nil }
     let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }
     var bytes: [UInt8] = []
@@ -51,7 +52,8 @@ enum Base64 {
     return bytes
   }
 
-  private static func value(of character: UInt8) -> UInt8? {
+  @usableFromInline
+  static func value(of character: UInt8) -> UInt8? {
     switch character {
     case UInt8(ascii: "A")...UInt8(ascii: "Z"): character - UInt8(ascii: "A")
     case UInt8(ascii: "a")...UInt8(ascii: "z"): character - UInt8(ascii: "a") + 26

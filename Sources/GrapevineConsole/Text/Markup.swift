@@ -1,10 +1,10 @@
 // Text inside HTML and SVG.
 
 /// Escaping for pages that are well-formed as XML too.
-enum Markup {
+package enum Markup {
   /// The text with everything escaped that would be read as markup, in elements and in quoted attributes;
   /// control characters, which XML does not allow, become spaces.
-  static func escaped(_ text: String) -> String {
+  package static func escaped(_ text: String) -> String {
     var result = ""
     for scalar in text.unicodeScalars {
       switch scalar {

@@ -9,9 +9,9 @@
 #endif
 
 /// Writing to the standard descriptors, all of it, at once.
-enum Standard {
+package enum Standard {
   /// Writes bytes; returns false when the reader is gone.
-  static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+  package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     bytes.withUnsafeBytes { buffer in
       var rest = buffer[...]
       while !rest.isEmpty {
@@ -39,20 +39,20 @@ enum Standard {
 
   /// Writes text to standard output; returns the exit code that fits.
   @discardableResult
-  static func output(_ text: String) -> Int32 {
+  package static func output(_ text: String) -> Int32 {
     write(Array(text.utf8), to: 1) ? ExitCode.success : ExitCode.failure
   }
 
   /// Writes text to standard error.
-  static func error(_ text: String) {
+  package static func error(_ text: String) {
     _ = write(Array(text.utf8), to: 2)
   }
 
   /// Shows a line in place on a terminal; nil removes it.
-  static func showProgress(_ text: String?) {
+  package static func showProgress(_ text: String?) {
     error("\r\u{1b}[K" + (text ?? ""))
   }
 
   /// Whether standard error is a terminal, so that progress can be shown in place.
-  static var hasTerminal: Bool { isatty(2) == 1 }
+  package static var hasTerminal: Bool { isatty(2) == 1 }
 }

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import GrapevineCommand
+@testable import GrapevineConsole
 
 @Suite("Command line: one table for parsing and help")
 struct ArgumentTests {
@@ -103,18 +103,5 @@ struct ArgumentTests {
     #expect(try table.parse(["--loud", "--help", "--nope"]) == nil)
     for option in table.options { #expect(table.help.contains(option.name)) }
     #expect(table.help.contains("How many (default: 3)"))
-  }
-
-  @Test(
-    "the real tables have no option twice and take their own defaults",
-    arguments: [
-      AgentCommand.table, MembersCommand.table, DemoCommand.table, SimulateCommand.table, PapersCommand.table,
-    ] + TuplesVerb.allCases.map(\.table))
-  func tables(table: CommandLineTable) {
-    #expect(Set(table.options.map(\.name)).count == table.options.count)
-    for option in table.options where option.defaultText == nil {
-      guard let value = option.shownDefault else { continue }
-      #expect(option.accepts(value), "\(option.name) \(value)")
-    }
   }
 }

@@ -1,21 +1,34 @@
 // A command's table of options, its help and its parser.
 
 /// What a command is called, what it does and which options it has.
-struct CommandLineTable: Sendable {
-  var name: String
+package struct CommandLineTable: Sendable {
+  package var name: String
   /// What it does, in a line or a few.
-  var summary: String
-  var options: [Option]
+  package var summary: String
+  package var options: [Option]
   /// What may stand without an option's name, each once, in this order.
-  var operands: [Operand] = []
+  package var operands: [Operand] = []
   /// Paragraphs behind the options.
-  var notes = ""
+  package var notes = ""
   /// One line for each exit code.
-  var exitCodes: [(code: Int32, meaning: String)]
-  var example: String
+  package var exitCodes: [(code: Int32, meaning: String)]
+  package var example: String
+
+  package init(
+    name: String, summary: String, options: [Option], operands: [Operand] = [], notes: String = "",
+    exitCodes: [(code: Int32, meaning: String)], example: String
+  ) {
+    self.name = name
+    self.summary = summary
+    self.options = options
+    self.operands = operands
+    self.notes = notes
+    self.exitCodes = exitCodes
+    self.example = example
+  }
 
   /// The help of the command.
-  var help: String {
+  package var help: String {
     let rows =
       operands.map { ($0.name, $0.help) }
       + options.map { option in
@@ -43,7 +56,7 @@ struct CommandLineTable: Sendable {
   /// Reads a command line; nil when it asks for help.
   ///
   /// - Throws: `UsageError` naming the first option that cannot be understood.
-  func parse(_ arguments: [String]) throws(UsageError) -> Arguments? {
+  package func parse(_ arguments: [String]) throws(UsageError) -> Arguments? {
     var parsed = Arguments(options: options)
     var rest = arguments[...]
     var hasOptions = true
@@ -94,7 +107,7 @@ struct CommandLineTable: Sendable {
   }
 
   /// An error of this command.
-  func failure(_ message: String) -> UsageError { UsageError(command: name, message: message) }
+  package func failure(_ message: String) -> UsageError { UsageError(command: name, message: message) }
 
   private func unknown(_ argument: String) -> UsageError {
     let names = (options.map(\.name) + ["--help"]).joined(separator: ", ")

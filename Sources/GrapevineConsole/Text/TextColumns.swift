@@ -1,13 +1,18 @@
 // Tables with columns of words, wrapped where a cell is too long.
 
 /// A table with a header, for a terminal.
-struct TextColumns {
-  var header: [String]
+package struct TextColumns {
+  package var header: [String]
   /// The greatest width of each column, in characters; columns are no wider than their longest cell.
-  var widths: [Int]
+  package var widths: [Int]
+
+  package init(header: [String], widths: [Int]) {
+    self.header = header
+    self.widths = widths
+  }
 
   /// The rows below the header; cells that a row lacks are empty.
-  func text(_ rows: [[String]]) -> String {
+  package func text(_ rows: [[String]]) -> String {
     let cells = ([header] + rows).map { row in
       widths.indices.map { column in
         Self.wrapped(column < row.count ? row[column] : "", widths[column])
@@ -31,7 +36,7 @@ struct TextColumns {
 
   /// The text in lines of at most `width` characters, broken at spaces where there are any; what a terminal
   /// may take for a command is replaced.
-  static func wrapped(_ text: String, _ width: Int) -> [String] {
+  package static func wrapped(_ text: String, _ width: Int) -> [String] {
     var clean = ""
     for scalar in text.unicodeScalars { clean.unicodeScalars.append(scalar.isControl ? " " : scalar) }
     var lines: [String] = []

@@ -4,25 +4,25 @@
 ///
 /// Asking for an option that is not in the table, or as another kind than it is there, is a bug of the
 /// command.
-struct Arguments {
+package struct Arguments {
   private let options: [Option]
   private var values: [String: [String]] = [:]
   /// What was given without an option's name, in order.
-  var operands: [String] = []
+  package var operands: [String] = []
 
   /// The first of `operands`.
-  var operand: String? { operands.first }
+  package var operand: String? { operands.first }
 
-  init(options: [Option]) { self.options = options }
+  package init(options: [Option]) { self.options = options }
 
   /// Adds a value that the option accepts.
-  mutating func add(_ value: String, to name: String) { values[name, default: []].append(value) }
+  package mutating func add(_ value: String, to name: String) { values[name, default: []].append(value) }
 
   /// Whether the option was given.
-  func has(_ name: String) -> Bool { values[name] != nil }
+  package func has(_ name: String) -> Bool { values[name] != nil }
 
   /// The last value given for a whole number.
-  func integer(_ name: String) -> Int {
+  package func integer(_ name: String) -> Int {
     guard case .integer(_, let standard) = option(name).value else {
       preconditionFailure("\(name) is no integer")
     }
@@ -30,7 +30,7 @@ struct Arguments {
   }
 
   /// The last value given for a number.
-  func real(_ name: String) -> Double {
+  package func real(_ name: String) -> Double {
     guard case .real(_, let standard) = option(name).value else {
       preconditionFailure("\(name) is no number")
     }
@@ -38,7 +38,7 @@ struct Arguments {
   }
 
   /// The last text or word given.
-  func text(_ name: String) -> String {
+  package func text(_ name: String) -> String {
     switch option(name).value {
     case .text(let standard), .choice(_, let standard): values[name]?.last ?? standard
     case .flag, .integer, .real, .list: preconditionFailure("\(name) is no text")
@@ -46,7 +46,7 @@ struct Arguments {
   }
 
   /// Every value given.
-  func list(_ name: String) -> [String] { values[name] ?? [] }
+  package func list(_ name: String) -> [String] { values[name] ?? [] }
 
   private func option(_ name: String) -> Option {
     guard let option = options.first(where: { $0.name == name }) else {

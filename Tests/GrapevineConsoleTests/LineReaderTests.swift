@@ -3,7 +3,7 @@
 import Foundation
 import Testing
 
-@testable import GrapevineCommand
+@testable import GrapevineConsole
 
 @Suite("Standard input: lines of any length")
 struct LineReaderTests {

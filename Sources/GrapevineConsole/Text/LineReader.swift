@@ -9,8 +9,8 @@
 #endif
 
 /// Splits what a descriptor yields into lines; blocks while there is none.
-struct LineReader {
-  enum Line: Equatable {
+package struct LineReader {
+  package enum Line: Equatable {
     /// A line without its line break.
     case text([UInt8])
     /// A line that was longer than the limit, and its length; it is skipped.
@@ -31,14 +31,14 @@ struct LineReader {
   /// - Parameters:
   ///   - limit: The longest line in bytes.
   ///   - bufferBytes: What is read at once. Chosen here: 16 KiB, a few hundred short lines.
-  init(descriptor: Int32, limit: Int, bufferBytes: Int = 16 << 10) {
+  package init(descriptor: Int32, limit: Int, bufferBytes: Int = 16 << 10) {
     self.descriptor = descriptor
     self.limit = limit
     buffer = [UInt8](repeating: 0, count: bufferBytes)
   }
 
   /// Returns the next line; a last one without a line break counts too.
-  mutating func next() -> Line {
+  package mutating func next() -> Line {
     var line: [UInt8] = []
     var length = 0
     while true {

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import GrapevineCommand
+@testable import GrapevineConsole
 
 @Suite("Text: base64, hexadecimal digits, lengths of time")
 struct TextTests {

@@ -3,7 +3,7 @@
 // Source: RFC 8259. Narrower: a name may stand only once in an object, and nesting has a limit.
 
 /// A JSON value.
-enum JSONValue: Equatable, Sendable {
+package enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
   /// A number without fraction and exponent that fits.
@@ -14,42 +14,42 @@ enum JSONValue: Equatable, Sendable {
   case object([String: JSONValue])
 
   /// The field of an object; nil when there is none, or this is no object.
-  subscript(_ name: String) -> JSONValue? {
+  package subscript(_ name: String) -> JSONValue? {
     guard case .object(let fields) = self else { return nil }
     return fields[name]
   }
 
   /// The text of a string.
-  var text: String? {
+  package var text: String? {
     guard case .string(let text) = self else { return nil }
     return text
   }
 
   /// The value of a number that is whole and not negative.
-  var count: UInt64? {
+  package var count: UInt64? {
     guard case .integer(let number) = self else { return nil }
     return UInt64(exactly: number)
   }
 }
 
 /// Why bytes are not JSON.
-struct JSONError: Error, Equatable, CustomStringConvertible {
-  var position: Int
-  var expected: String
+package struct JSONError: Error, Equatable, CustomStringConvertible {
+  package var position: Int
+  package var expected: String
 
-  var description: String { "not JSON at byte \(position): \(expected) expected" }
+  package var description: String { "not JSON at byte \(position): \(expected) expected" }
 }
 
 /// Reads one JSON value from bytes.
-struct JSONReader {
+package struct JSONReader {
   /// Arrays and objects within each other, at most. Chosen here: agents write two.
-  static let depthLimit = 32
+  package static let depthLimit = 32
 
   private let bytes: ArraySlice<UInt8>
   private var position: Int
 
   /// Reads the value that `bytes` hold, with nothing but white space around it.
-  static func read(_ bytes: ArraySlice<UInt8>) throws(JSONError) -> JSONValue {
+  package static func read(_ bytes: ArraySlice<UInt8>) throws(JSONError) -> JSONValue {
     var reader = JSONReader(bytes: bytes, position: bytes.startIndex)
     let value = try reader.value(depth: 0)
     reader.skipSpace()

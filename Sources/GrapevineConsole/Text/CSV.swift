@@ -1,9 +1,9 @@
 // Comma-separated values as RFC 4180 has them.
 
 /// Lines of fields with commas between them.
-enum CSV {
+package enum CSV {
   /// A line with its end; fields with a comma, a quote or a line break stand in quotes.
-  static func line(_ fields: [String]) -> String { fields.map(field).joined(separator: ",") + "\r\n" }
+  package static func line(_ fields: [String]) -> String { fields.map(field).joined(separator: ",") + "\r\n" }
 
   private static func field(_ text: String) -> String {
     // By scalars: a carriage return and a line feed are a single character, which equals neither.

@@ -9,12 +9,14 @@
 #endif
 
 /// A file that cannot be read, and why in words.
-struct FileFailure: Error, Equatable {
-  var reason: String
+package struct FileFailure: Error, Equatable {
+  package var reason: String
+
+  package init(reason: String) { self.reason = reason }
 }
 
 /// Reads a file of at most `limit` bytes; of a longer one, the first `limit` bytes and one more.
-func readFile(_ path: String, limit: Int) throws(FileFailure) -> [UInt8] {
+package func readFile(_ path: String, limit: Int) throws(FileFailure) -> [UInt8] {
   guard !path.utf8.contains(0) else { throw FileFailure(reason: "which is no name of a file") }
   let descriptor = open(path, O_RDONLY | O_CLOEXEC)
   guard descriptor >= 0 else { throw FileFailure(reason: reason(errno)) }
@@ -23,7 +25,7 @@ func readFile(_ path: String, limit: Int) throws(FileFailure) -> [UInt8] {
 }
 
 /// Reads a descriptor to its end: at most `limit` bytes; of more, the first `limit` bytes and one.
-func readAll(_ descriptor: Int32, limit: Int) throws(FileFailure) -> [UInt8] {
+package func readAll(_ descriptor: Int32, limit: Int) throws(FileFailure) -> [UInt8] {
   var bytes: [UInt8] = []
   var buffer = [UInt8](repeating: 0, count: 16 << 10)
   while bytes.count <= limit {
@@ -43,7 +45,7 @@ func readAll(_ descriptor: Int32, limit: Int) throws(FileFailure) -> [UInt8] {
 }
 
 /// What a file named in another one is called from here: beside the other, unless its name begins at the root.
-func path(of name: String, besides other: String) -> String {
+package func path(of name: String, besides other: String) -> String {
   guard !name.hasPrefix("/"), let slash = other.lastIndex(of: "/") else { return name }
   return other[...slash] + name
 }

@@ -1,41 +1,43 @@
 // JSON objects, one a line, written into a buffer that is used again.
 
 /// Appends JSON objects to a buffer.
-struct JSONWriter {
+package struct JSONWriter {
   /// What was written since the last `removeAll`.
-  private(set) var bytes: [UInt8] = []
+  package private(set) var bytes: [UInt8] = []
   private var needsComma = false
 
+  package init() {}
+
   /// Forgets what was written and keeps the memory.
-  mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+  package mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
   /// Appends a line that is not JSON.
-  mutating func line(_ text: String) {
+  package mutating func line(_ text: String) {
     bytes += text.utf8
     bytes.append(UInt8(ascii: "\n"))
   }
 
   /// Writes one object and ends its line.
-  mutating func object(_ body: (inout JSONWriter) -> Void) {
+  package mutating func object(_ body: (inout JSONWriter) -> Void) {
     braces(body)
     bytes.append(UInt8(ascii: "\n"))
     needsComma = false
   }
 
   /// A field that is an object itself.
-  mutating func field(_ name: String, _ body: (inout JSONWriter) -> Void) {
+  package mutating func field(_ name: String, _ body: (inout JSONWriter) -> Void) {
     key(name)
     braces(body)
     needsComma = true
   }
 
-  mutating func field(_ name: String, _ value: String) {
+  package mutating func field(_ name: String, _ value: String) {
     key(name)
     quote(value)
   }
 
   /// A field that is an object of texts, in the order of their names, whatever these hold.
-  mutating func field(_ name: String, _ texts: [String: String]) {
+  package mutating func field(_ name: String, _ texts: [String: String]) {
     field(name) { object in
       for (key, value) in texts.sorted(by: { $0.key < $1.key }) {
         if object.needsComma { object.bytes.append(UInt8(ascii: ",")) }
@@ -47,13 +49,19 @@ struct JSONWriter {
     }
   }
 
-  mutating func field(_ name: String, _ value: some BinaryInteger) {
+  @inlinable
+  package mutating func field(_ name: String, _ value: some BinaryInteger) {
+    field(name, digits: String(value))
+  }
+
+  @usableFromInline
+  mutating func field(_ name: String, digits: String) {
     key(name)
-    bytes += String(value).utf8
+    bytes += digits.utf8
   }
 
   /// A number, rounded to six decimals; null when it is not one.
-  mutating func field(_ name: String, _ value: Double?) {
+  package mutating func field(_ name: String, _ value: Double?) {
     key(name)
     guard let value, value.isFinite else {
       bytes += "null".utf8
@@ -64,18 +72,18 @@ struct JSONWriter {
   }
 
   /// A number with all of its digits; null when it is not one.
-  mutating func field(_ name: String, exact value: Double?) {
+  package mutating func field(_ name: String, exact value: Double?) {
     key(name)
     bytes += (value.flatMap { $0.isFinite ? Fixed.short($0) : nil } ?? "null").utf8
   }
 
-  mutating func field(_ name: String, _ value: Bool) {
+  package mutating func field(_ name: String, _ value: Bool) {
     key(name)
     bytes += (value ? "true" : "false").utf8
   }
 
   /// A field of bytes: as text, and when they are not UTF-8 also in hexadecimal as the field `bytes`.
-  mutating func field(_ name: String, payload: UnsafeRawBufferPointer) {
+  package mutating func field(_ name: String, payload: UnsafeRawBufferPointer) {
     key(name)
     if payload.allSatisfy({ $0 >= 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") })
     {

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import GrapevineCommand
+@testable import GrapevineConsole
 
 @Suite("JSON: strict to read, safe to write")
 struct JSONTests {
