@@ -116,7 +116,8 @@ lib: toolchain  ## Build the libraries, for Swift with their modules and libpitt
 install: toolchain $(if $(LINUX),libpittacus)  ## Install the commands and libpittacus below PREFIX (/usr/local), honouring DESTDIR
 	$(RELEASE)
 	mkdir -p "$(DESTDIR)$(PREFIX)/bin"
-	install -m 755 $(RELEASE_BIN)/grapevine $(RELEASE_BIN)/grapevine-bench "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(RELEASE_BIN)/grapevine $(RELEASE_BIN)/grapevine-zgossip $(RELEASE_BIN)/grapevine-bench \
+	  "$(DESTDIR)$(PREFIX)/bin"
 	$(if $(LINUX),$(MAKE) install-libpittacus)
 
 install-libpittacus:

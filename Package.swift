@@ -40,6 +40,7 @@ let package = Package(
     .library(name: "GrapevineBridge", targets: ["GrapevineBridge"]),
     .library(name: "GrapevineSimulator", targets: ["GrapevineSimulator"]),
     .executable(name: "grapevine", targets: ["GrapevineCommand"]),
+    .executable(name: "grapevine-zgossip", targets: ["ZGossipCommand"]),
     .executable(name: "grapevine-bench", targets: ["GrapevineBenchmarks"]),
   ],
   targets: [
@@ -98,6 +99,10 @@ let package = Package(
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
         "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
       ],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "ZGossipCommand",
+      dependencies: ["ZGossipNode", "ZGossip", "GrapevineConsole", "GrapevineTransport", "GrapevineCore"],
       swiftSettings: settings),
     .executableTarget(
       name: "GrapevineBenchmarks",
@@ -161,6 +166,9 @@ let package = Package(
       dependencies: [
         "ZGossipBridge", "ZGossipNode", "ZGossip", "Grapevine", "GrapevineTransport", "GrapevineCore",
       ],
+      swiftSettings: settings),
+    .testTarget(
+      name: "ZGossipCommandTests", dependencies: ["ZGossipCommand", "GrapevineConsole", "GrapevineCommand"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],

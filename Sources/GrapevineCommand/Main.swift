@@ -37,6 +37,7 @@ enum Main {
       case "bridge": return try BridgeCommand.main(rest)
       case "demo": return try DemoCommand.main(rest)
       case "simulate": return try SimulateCommand.main(rest)
+      case "zgossip": return ZGossipCommand.main(rest)
       case "bench": return BenchCommand.main(rest)
       case "--help", "-h", "help": return Standard.output(help)
       case "--version": return Standard.output("grapevine \(Release.version)\n")
@@ -44,7 +45,8 @@ enum Main {
         throw UsageError(
           command: nil,
           message:
-            "unknown command \(quoted(name)); allowed are agent, members, tuples, bridge, demo, simulate and bench"
+            "unknown command \(quoted(name)); allowed are agent, members, tuples, bridge, zgossip, demo, "
+            + "simulate and bench"
         )
       }
     } catch {
@@ -63,6 +65,7 @@ enum Main {
       members    Ask a running agent who is in its cluster
       tuples     Read and write the key/value map that the agents of a cluster share
       bridge     Carry messages between clusters of different systems
+      zgossip    Run a node of zgossip: share tuples with CZMQ's nodes and with its own kind over ZeroMQ
       demo       Start a cluster of agents on this machine, broadcast, and report what arrived when
       simulate   Run a cluster in virtual time on a network that loses, splits and crashes
       bench      Measure Grapevine on this machine

@@ -7,7 +7,9 @@ extension ZGossipNode {
   /// zgossip's LOAD, by its old name CONFIGURE: reads a file of settings and does what it says; see `load`.
   ///
   /// - Throws: `ZGossipNodeError` when the file cannot be read, and what `load` throws.
-  public func configure(file: String) throws { try load(ZPLDocument(parsing: TextFile(name: file).read())) }
+  public func configure(file: String) throws {
+    try loadAndWarn(ZPLDocument(parsing: TextFile(name: file).read()))
+  }
 
   /// zgossip's LOAD: takes the text of a file of settings in place of the present ones, and does what it says.
   ///
@@ -17,12 +19,22 @@ extension ZGossipNode {
   ///
   /// - Throws: `ZPLError`, and for the first step that cannot be done `ZGossipNodeError.setting`; those before it are
   ///   done.
-  public func load(_ text: String) throws { try load(ZPLDocument(parsing: text)) }
+  public func load(_ text: String) throws { try loadAndWarn(ZPLDocument(parsing: text)) }
 
-  private func load(_ document: ZPLDocument) throws {
+  private func loadAndWarn(_ document: ZPLDocument) throws {
+    for warning in try ZGossipSettings(document).warnings {
+      configuration.log?("line \(warning.line): \(warning.text)")
+    }
+    try load(document)
+  }
+
+  /// zgossip's LOAD of settings that were read before, and perhaps changed since; see `load` for text. What of them has
+  /// no effect is not logged: `ZGossipSettings.warnings` has it.
+  ///
+  /// - Throws: as `load` for text; lines are those that the document was read from.
+  public func load(_ document: ZPLDocument) throws {
     let asked = try ZGossipSettings(document)
     settings = document
-    for warning in asked.warnings { configuration.log?("line \(warning.line): \(warning.text)") }
     for step in asked.steps {
       do {
         try perform(step.action)

@@ -25,6 +25,8 @@ public actor ZGossipNode {
   var keysOfSettings: CurveKeys?
   /// zgossip's PORT: the TCP port bound last; 0 before any and for others than TCP, -1 when the last BIND failed.
   public private(set) var port = 0
+  /// Where the node listens, with real ports, in the order in which it was bound.
+  public private(set) var endpoints: [String] = []
 
   /// The node's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -74,6 +76,7 @@ public actor ZGossipNode {
     do {
       if security != .none, endpoint.hasPrefix("inproc:") { throw ZGossipNodeError.curveOverInproc }
       let bound = try driver.bind(endpoint, security)
+      endpoints.append(bound)
       port = bound.hasPrefix("tcp://") ? bound.split(separator: ":").last.flatMap { Int($0) } ?? 0 : 0
       return bound
     } catch {
@@ -85,7 +88,10 @@ public actor ZGossipNode {
   /// Ends what `bind` began, given the endpoint that it returned; connections made through it stay.
   ///
   /// - Throws: `ZeroMQError.noSuchEndpoint`, or another.
-  public func unbind(_ endpoint: String) throws { try driver.unbind(endpoint) }
+  public func unbind(_ endpoint: String) throws {
+    try driver.unbind(endpoint)
+    endpoints.removeAll { $0 == endpoint }
+  }
 
   /// zgossip's CONNECT: connects to a node, and again whenever the connection is lost.
   ///

@@ -234,6 +234,9 @@ let importsAllowed: [String: Set<String>] = [
   "ZGossipBridge": ["ZGossipNode", "Grapevine", "GrapevineCore"],
   "ZGossipNode": ["ZGossip", "ZeroMQ", "GrapevineTransport", "GrapevineCore"],
   "GrapevineConsole": ["GrapevineCore", "GrapevineTransport"],
+  "ZGossipCommand": [
+    "ZGossipNode", "ZGossip", "GrapevineConsole", "GrapevineTransport", "GrapevineCore",
+  ],
   "GrapevineCommand": [
     "GrapevineConsole", "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator",
     "GrapevineStore", "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "Pittacus",
