@@ -81,7 +81,8 @@ private final class FuzzedNode {
           guard let decoded = try? ZGossipMessage(decoding: message) else {
             preconditionFailure("a message of its own is malformed")
           }
-          precondition(decoded.kind != .native || peer(index) != nil || index == 6, "an original is told ours")
+          precondition(
+            decoded.kind != .native || peer(index) != nil || index == 6, "an original is told ours")
         }
       }
       rounds += 1
