@@ -117,9 +117,10 @@ final class RealPeer: @unchecked Sendable {
 // MARK: What it is asked
 
 extension RealPeer {
-  /// Listens at a free port of this machine; returns where.
+  /// Listens at a free port of this machine, any: the first one may just have been another test's, whose nodes still
+  /// try to connect there. Returns where.
   func bind() throws -> String {
-    "tcp://127.0.0.1:\(try number("bind tcp://127.0.0.1:*", "port"))"
+    "tcp://127.0.0.1:\(try number("bind tcp://127.0.0.1:!", "port"))"
   }
 
   /// Connects.
