@@ -102,7 +102,10 @@ let package = Package(
       swiftSettings: settings),
     .executableTarget(
       name: "ZGossipCommand",
-      dependencies: ["ZGossipNode", "ZGossip", "GrapevineConsole", "GrapevineTransport", "GrapevineCore"],
+      dependencies: [
+        "ZGossipBridge", "ZGossipNode", "ZGossip", "Grapevine", "GrapevineConsole", "GrapevineTransport",
+        "GrapevineCore",
+      ],
       swiftSettings: settings),
     .executableTarget(
       name: "GrapevineBenchmarks",

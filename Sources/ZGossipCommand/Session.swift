@@ -4,10 +4,12 @@
 // likes: the node then waits a moment for it, and goes on without it. Standard input is read on another thread, which
 // may block as well. The node's own thread never does.
 
+import Grapevine
 import GrapevineConsole
 import GrapevineCore
 import GrapevineTransport
 import Synchronization
+import ZGossipBridge
 import ZGossipNode
 
 #if canImport(Glibc)
@@ -29,6 +31,7 @@ actor Session {
   private var isFlushPlanned = false
   private var isEnding = false
   private var printer: Task<Void, Never>?
+  private var cluster: ClusterSide?
 
   /// Output that is collected before it is written. Chosen here: the size of a Linux pipe.
   private static var outputBytes: Int { 64 << 10 }
@@ -75,6 +78,7 @@ actor Session {
         printer = Task(executorPreference: loop) { await self.print(deliveries) }
       }
       startStatus(node)
+      if let options = options.cluster { try await join(options, node) }
       try startInput(Input(node: node, session: self, setup: setup, options: options))
     } catch let failure as SetupFailure {
       await fail("\(failure)")
@@ -99,6 +103,17 @@ actor Session {
       for endpoint in endpoints { report.line("BOUND", "endpoint", endpoint, &output) }
       report.line("PORT", "port", port, &output)
     }
+  }
+
+  /// Becomes a bridge to a cluster of Grapevine.
+  private func join(_ options: ClusterOptions, _ node: ZGossipNode) async throws {
+    let cluster = try await ClusterSide(options, node) { [weak self] event in
+      guard case .refused(key: let key, by: let side, reason: let reason) = event else { return }
+      let text = "\(side) refused \(quoted(String(decoding: key, as: UTF8.self))): \(reason)"
+      Task { await self?.log(text) }
+    }
+    self.cluster = cluster
+    write { report, output in report.line("JOINED", "address", cluster.node.localEndpoint.text, &output) }
   }
 
   private func startInput(_ input: Input) throws {
@@ -128,6 +143,7 @@ actor Session {
   func end(_ code: Int32) async {
     guard !isEnding else { return }
     isEnding = true
+    await cluster?.leave()
     if let node = reachable.withLock({ $0 }) {
       await node.close(within: code == ExitCode.success ? options.linger : .zero)
       await printer?.value

@@ -38,6 +38,8 @@ struct ZGossipOptions: Sendable {
   var curveKeys: String?
   var curveServer: CurvePublicKey?
   var curveAllowed: [CurvePublicKey]
+  /// The cluster of Grapevine to be a bridge to; nil for none.
+  var cluster: ClusterOptions?
 
   init(_ arguments: Arguments) throws(UsageError) {
     binds = arguments.list("--bind")
@@ -66,6 +68,7 @@ struct ZGossipOptions: Sendable {
     curveAllowed = try arguments.list("--curve-allow").map { text throws(UsageError) in
       try Self.key("--curve-allow", text)
     }
+    cluster = try ClusterOptions(arguments, Self.table)
   }
 
   private static func assignments(
@@ -95,7 +98,7 @@ struct ZGossipOptions: Sendable {
       Runs a node of zgossip: all nodes that are connected, those of CZMQ among them, come to hold the same
       tuples. Lines of standard input publish tuples and ask for them; every change is printed.
       """,
-    options: connectionOptions + tupleOptions + outputOptions,
+    options: connectionOptions + ClusterOptions.options + tupleOptions + outputOptions,
     notes: notes,
     exitCodes: [
       (
@@ -204,7 +207,7 @@ struct ZGossipOptions: Sendable {
     is none); DELIVER KEY VALUE, REMOVED KEY and EXPIRED KEY for changes, this node's own among them; LOST N when so
     many changes were not printed because the output was not read in time (list has the present tuples). Answers are
     TUPLE KEY VALUE, NONE KEY where there is no such tuple, END N behind a list of so many, STATUS N, PORT N,
-    BOUND ENDPOINT, CONNECTING ENDPOINT and SAVED FILE. Spaces of keys and control characters are shown as \\xNN.
+    BOUND ENDPOINT, CONNECTING ENDPOINT and SAVED FILE. JOINED ADDRESS says where this node is in the cluster of --join. Spaces of keys and control characters are shown as \\xNN.
 
     JSON: {"event": ...}, which is the first word in lower case, with endpoint, port, tuples, count, file or key, value
     and version; an error on standard error is an object here too, with message and, where it has one, the number of

@@ -235,6 +235,7 @@ let importsAllowed: [String: Set<String>] = [
   "ZGossipNode": ["ZGossip", "ZeroMQ", "GrapevineTransport", "GrapevineCore"],
   "GrapevineConsole": ["GrapevineCore", "GrapevineTransport"],
   "ZGossipCommand": [
+    "Grapevine", "ZGossipBridge",
     "ZGossipNode", "ZGossip", "GrapevineConsole", "GrapevineTransport", "GrapevineCore",
   ],
   "GrapevineCommand": [
