@@ -105,9 +105,14 @@ public final class ZeroMQSocket {
   }
 
   /// The endpoint that was bound last, with the real port; nil before.
+  ///
+  /// Where IPv6 is understood the library writes `[::ffff:127.0.0.1]` for 127.0.0.1, but tells monitors of connections
+  /// to the latter; programs that look up one by the other, as CZMQ's zgossip does, end there.
   public var lastEndpoint: String? {
-    let text = try? string(of: ZMQ_LAST_ENDPOINT, "last endpoint")
-    return text?.isEmpty == false ? text : nil
+    guard let text = try? string(of: ZMQ_LAST_ENDPOINT, "last endpoint"), !text.isEmpty else { return nil }
+    let mapped = "tcp://[::ffff:"
+    guard text.hasPrefix(mapped), let end = text.firstIndex(of: "]") else { return text }
+    return "tcp://" + text[..<end].dropFirst(mapped.count) + text[text.index(after: end)...]
   }
 
   /// Refuses what the library would take for something else: a text with a NUL, and a port beyond the last.

@@ -21,7 +21,9 @@ struct MalformedTests {
   static let tuple: [UInt8] = [0xaa, 0xa0, 2, 1, 1, 0x78, 0, 0, 0, 1, 0x31, 0, 0, 0, 0]
 
   /// The next message that is wanted; others are passed over.
-  private func next(_ socket: ZeroMQSocket, where isWanted: ([UInt8]) -> Bool = { _ in true }) async throws -> Bool {
+  private func next(_ socket: ZeroMQSocket, where isWanted: ([UInt8]) -> Bool = { _ in true }) async throws
+    -> Bool
+  {
     try await eventually {
       while try socket.receive() != nil { if isWanted(Array(socket.message)) { return true } }
       return false

@@ -42,7 +42,9 @@ struct MixedTests {
 
   /// In the ring there are a pair of real nodes, a pair of ours, and two mixed pairs; in the line all are mixed, with
   /// either kind as either side.
-  @Test("a line and a ring of three each come to hold the same, and each tuple is told once", arguments: [false, true])
+  @Test(
+    "a line and a ring of three each come to hold the same, and each tuple is told once",
+    arguments: [false, true])
   func shapes(isRing: Bool) async throws {
     let nodes = try await Six()
     let order = isRing ? [0, 1, 2, 3, 4, 5] : [0, 3, 1, 4, 2, 5]

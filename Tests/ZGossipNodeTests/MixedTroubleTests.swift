@@ -62,6 +62,10 @@ struct MixedTroubleTests {
     #expect(try pair.real.wait(for: 22) == 22)
     let agrees = try await eventually { await pair.own.dump() == (try pair.real.dump()) }
     #expect(agrees)
+    // Whatever was told before this was counted.
+    try await pair.own.node.publish("end", "1")
+    #expect(await pair.own.wait(for: 23))
+    #expect(try pair.real.wait(for: 23) == 23)
     let (before, realBefore) = (pair.own.log.count, try pair.real.deliveries())
     let isFlapping = await pair.own.wait(seconds: 1) { $0.count > before }
     #expect(!isFlapping)
@@ -83,6 +87,9 @@ struct MixedTroubleTests {
     #expect(await first.wait(for: 21))
     #expect(await second.wait(for: 21))
     #expect(try await eventually { await first.dump() == (await second.dump()) })
+    try await first.node.publish("end", "1")
+    #expect(await first.wait(for: 22))
+    #expect(await second.wait(for: 22))
     let before = (first.log.count, second.log.count)
     let isFlapping = await first.wait(seconds: 1) { $0.count > before.0 }
     #expect(!isFlapping && second.log.count == before.1)

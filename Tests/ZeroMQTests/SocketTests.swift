@@ -111,6 +111,15 @@ import Testing
     #expect(try eventually([first]) { (try? second.bind(place)) != nil })
   }
 
+  @Test func endpointsReadTheSameWithAndWithoutIPv6() throws {
+    let router = try socket(.router)
+    try router.setIPv6(true)
+    let place = try router.bind("tcp://127.0.0.1:!")
+    #expect(place.hasPrefix("tcp://127.0.0.1:"))
+    try router.unbind(place)
+    #expect(throws: ZeroMQError.noSuchEndpoint(place)) { try router.unbind(place) }
+  }
+
   @Test func portsAreFoundInTheirRange() throws {
     let (first, second, third) = (try socket(.router), try socket(.router), try socket(.router))
     let place = try first.bind("tcp://127.0.0.1:*")
