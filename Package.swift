@@ -111,7 +111,7 @@ let package = Package(
       name: "GrapevineBenchmarks",
       dependencies: [
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-        "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations",
+        "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations", "ZGossipNode", "ZeroMQ",
         .target(name: "CLinux", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: settings),

@@ -23,7 +23,7 @@ struct Main {
     Measures Grapevine on this machine and prints a row per figure: value, range of the runs, what is to be reached,
     whether it holds. Ratios are measured side by side with plain C programs in the same run. Takes a few minutes.
 
-      --only GROUP   only this group: core, pittacus; or a part of one, such as core.flood
+      --only GROUP   only this group: core, pittacus, zgossip; or a part of one, such as core.flood
       --json         one JSON object a line per row: id, value, unit, low, high, reach, holds, note
 
     Environment: PITTACUS_ORIGINAL, the file of another libpittacus.so that pittacus.processes measures in turn with ours.
@@ -75,6 +75,10 @@ struct Main {
     ("core.tuples.store", TupleStoreBenchmark.report),
     ("pittacus.codec", PittacusBenchmark.codec), ("pittacus.spread", PittacusBenchmark.spread),
     ("pittacus.rate", PittacusBenchmark.rate), ("pittacus.processes", PittacusProcesses.report),
+    ("zgossip.rate", ZGossipRateBenchmark.report), ("zgossip.newcomer", ZGossipRateBenchmark.newcomers),
+    ("zgossip.mesh", ZGossipMeshBenchmark.report), ("zgossip.mixed", ZGossipMixedBenchmark.report),
+    ("zgossip.trouble", ZGossipMixedBenchmark.trouble),
+    ("zgossip.malformed", ZGossipMalformed.report),
   ]
 
   private static func measure(only: String, json: Bool) throws -> Int32 {
@@ -133,6 +137,8 @@ struct Main {
       }
       try await RoundTripRoles.pingAsync(address, rounds: rounds)
     case "role-many": try await MemoryBenchmark.many()
+    case _ where role.hasPrefix("role-zgossip-"):
+      guard try await ZGossipRoles.play(role, words) else { throw usage }
     default: guard try await TupleRoles.play(role, words) else { throw usage }
     }
     return 0

@@ -73,6 +73,35 @@ struct MixedTroubleTests {
     #expect(await pair.own.dump() == (try pair.real.dump()))
   }
 
+  @Test("keys with two values before there is a link", arguments: [true, false])
+  func reunion(isRealServer: Bool) async throws {
+    let (real, own) = (try RealPeer(), try OwnNode())
+    try real.burst(100, "key", value: "real")
+    for number in 0..<100 { try await own.node.post("key-\(number)", "own") }
+    #expect(await own.wait(for: 100))
+    #expect(try real.wait(for: 100) == 100)
+    if isRealServer {
+      let endpoint = try real.bind()
+      try await own.node.connect(endpoint)
+    } else {
+      try real.connect(await own.bind())
+    }
+    try real.publish("real", "1")
+    #expect(await own.wait(for: 101))
+    try await own.node.publish("own", "1")
+    #expect(try real.wait(for: 102) == 102)
+    let agrees = try await eventually { await own.dump() == (try real.dump()) }
+    #expect(agrees)
+    try await own.node.publish("end", "1")
+    #expect(await own.wait(for: 103))
+    #expect(try real.wait(for: 103) == 103)
+    let (before, realBefore) = (own.log.count, try real.deliveries())
+    let isFlapping = await own.wait(seconds: 1) { $0.count > before }
+    #expect(!isFlapping)
+    #expect(try real.deliveries() == realBefore)
+    #expect(await own.dump() == (try real.dump()))
+  }
+
   @Test("one key, two values at once, among ours")
   func conflictAmongOurs() async throws {
     let (first, second) = (try OwnNode(), try OwnNode())

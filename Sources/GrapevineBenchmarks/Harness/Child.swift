@@ -51,6 +51,14 @@ final class Child {
     close(input)
   }
 
+  /// Writes a line to its input.
+  func say(_ line: String) throws {
+    let bytes = Array((line + "\n").utf8)
+    guard write(input, bytes, bytes.count) == bytes.count else {
+      throw BenchmarkError("a process has ended before it was told: \(line)")
+    }
+  }
+
   /// The next line of its output; nil when it ended or said nothing for `seconds`.
   func line(seconds: Int = 60) -> String? {
     while true {
