@@ -171,7 +171,8 @@ let package = Package(
       ],
       swiftSettings: settings),
     .testTarget(
-      name: "ZGossipCommandTests", dependencies: ["ZGossipCommand", "GrapevineConsole", "GrapevineCommand"],
+      name: "ZGossipCommandTests",
+      dependencies: ["ZGossipCommand", "ZGossipNode", "ZGossip", "GrapevineConsole", "GrapevineCommand"],
       swiftSettings: settings),
     .testTarget(name: "TidyTests", swiftSettings: settings),
   ],

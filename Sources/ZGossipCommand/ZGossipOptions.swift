@@ -194,7 +194,7 @@ struct ZGossipOptions: Sendable {
       get KEY            Print a tuple
       list [PREFIX]      Print all tuples, or those whose keys begin so
       status             Print the number of tuples
-      port               Print the TCP port bound last
+      port               Print the TCP port of the endpoint bound last
       connect ENDPOINT   Connect, as --connect
       bind ENDPOINT      Listen, as --bind
       set PATH VALUE     Note a setting, for save
@@ -203,11 +203,12 @@ struct ZGossipOptions: Sendable {
     A line that cannot be understood or done is answered on standard error, and the node goes on. Keys have 1 to 255
     bytes, and neither they nor values may contain a NUL byte.
 
-    Output, a line each: BOUND ENDPOINT for each endpoint bound and then PORT N, the TCP port bound last (0 when there
-    is none); DELIVER KEY VALUE, REMOVED KEY and EXPIRED KEY for changes, this node's own among them; LOST N when so
-    many changes were not printed because the output was not read in time (list has the present tuples). Answers are
-    TUPLE KEY VALUE, NONE KEY where there is no such tuple, END N behind a list of so many, STATUS N, PORT N,
-    BOUND ENDPOINT, CONNECTING ENDPOINT and SAVED FILE. JOINED ADDRESS says where this node is in the cluster of --join. Spaces of keys and control characters are shown as \\xNN.
+    Output, a line each: BOUND ENDPOINT for each endpoint bound and then PORT N, the TCP port of the last one (0 where
+    there is none, -1 when it could not be bound); DELIVER KEY VALUE, REMOVED KEY and EXPIRED KEY for changes, this
+    node's own among them; LOST N when so many changes were not printed because the output was not read in time (list
+    has the present tuples). Answers are TUPLE KEY VALUE, NONE KEY where there is no such tuple, END N behind a list
+    of so many, STATUS N, PORT N, BOUND ENDPOINT, CONNECTING ENDPOINT and SAVED FILE. JOINED ADDRESS says where this
+    node is in the cluster of --join. Spaces of keys and control characters are shown as \\xNN.
 
     JSON: {"event": ...}, which is the first word in lower case, with endpoint, port, tuples, count, file or key, value
     and version; an error on standard error is an object here too, with message and, where it has one, the number of
