@@ -247,7 +247,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineBenchmarks": [
     "CLinux",
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-    "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations",
+    "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations", "ZGossipNode", "ZeroMQ",
   ],
 ]
 

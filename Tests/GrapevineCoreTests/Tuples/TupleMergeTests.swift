@@ -7,7 +7,8 @@ import Testing
 @Suite("Tuples: versions from other clusters")
 struct TupleMergeTests {
   private static func stored(
-    _ key: String, _ value: [UInt8], at milliseconds: UInt64, by writer: UInt64 = 77, until end: UInt64? = nil,
+    _ key: String, _ value: [UInt8], at milliseconds: UInt64, by writer: UInt64 = 77,
+    until end: UInt64? = nil,
     isTombstone: Bool = false
   ) -> StoredTuple {
     let version = TupleVersion(clock: TupleClock(milliseconds: milliseconds), writer: MemberID(writer))
