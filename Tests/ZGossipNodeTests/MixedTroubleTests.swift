@@ -115,7 +115,7 @@ struct MixedTroubleTests {
     }
     #expect(await first.wait(for: 21))
     #expect(await second.wait(for: 21))
-    #expect(try await eventually { await first.dump() == (await second.dump()) })
+    #expect(await eventually { await first.dump() == (await second.dump()) })
     try await first.node.publish("end", "1")
     #expect(await first.wait(for: 22))
     #expect(await second.wait(for: 22))

@@ -113,15 +113,3 @@ final class OwnNode: Sendable {
       })
   }
 }
-
-/// Looks again and again whether something holds; false when it does not within the time.
-func eventually(
-  seconds: Double = 10, _ isThere: () async throws -> Bool
-) async throws -> Bool {
-  let limit = ContinuousClock.now + .seconds(seconds)
-  while true {
-    if try await isThere() { return true }
-    guard ContinuousClock.now < limit else { return false }
-    try await Task.sleep(for: .milliseconds(5))
-  }
-}
