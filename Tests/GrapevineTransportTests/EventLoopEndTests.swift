@@ -65,23 +65,23 @@ import Testing
       }
     }
 
-    @Test("two hundred loops leave no thread and no descriptor", arguments: End.allCases)
-    func twoHundred(end: End) throws {
+    @Test("six hundred loops leave no thread and no descriptor", arguments: End.allCases)
+    func sixHundred(end: End) throws {
       let name = "gv-end-\(End.allCases.firstIndex(of: end) ?? 0)"
       var highest = 0
-      for number in 0..<200 {
+      for number in 0..<600 {
         let owner = try Owner(name: name, end: end)
         owner.loop.attach(owner)
         if number % 2 == 0 {
           #expect(eventually { owner.started.load(ordering: .relaxed) })
         }
-        // A leak of descriptors would show as ever higher numbers.
+        // A leak of two for each loop would show as ever higher numbers, beyond those of tests that run beside this one.
         let probe = dup(0)
         highest = max(highest, Int(probe))
         close(probe)
       }
       #expect(eventually { threads(named: name) == 0 })
-      #expect(highest < 400)
+      #expect(highest < 1_100)
     }
 
     @Test("all descriptors of a stopped loop are closed while it is still held")

@@ -8,7 +8,7 @@ import ZGossip
 import ZGossipBridge
 import ZGossipNode
 
-@Suite("Bridges carry tuples as they are", .timeLimit(.minutes(2)))
+@Suite("Bridges carry tuples as they are", .timeLimit(.minutes(5)))
 struct TupleBridgeTests {
   @Test("Tuples of each side appear on the other, and removals and lifetimes with them")
   func both() async throws {

@@ -8,7 +8,7 @@ import ZGossipNode
 
 @testable import ZGossipCommand
 
-@Suite("grapevine zgossip, end to end", .timeLimit(.minutes(2)))
+@Suite("grapevine zgossip, end to end", .timeLimit(.minutes(5)))
 struct ZGossipEndToEndTests {
   private func json(_ line: String) throws -> JSONValue { try JSONReader.read(Array(line.utf8)[...]) }
 

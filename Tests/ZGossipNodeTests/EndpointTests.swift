@@ -6,7 +6,7 @@ import ZeroMQ
 @testable import ZGossipNode
 
 /// Where nodes listen, who gets in, and what settings say about that.
-@Suite(.timeLimit(.minutes(1))) struct EndpointTests {
+@Suite(.timeLimit(.minutes(5))) struct EndpointTests {
   @Test func portsAreTold() async throws {
     let node = try makeNode()
     #expect(await node.port == 0)
