@@ -37,7 +37,8 @@ func eventually(_ condition: () async throws -> Bool) async rethrows -> Bool {
   let end = ContinuousClock.now + .seconds(20)
   while ContinuousClock.now < end {
     if try await condition() { return true }
-    await Task.yield()
+    // A wait that kept trying would take the processor from what it waits for.
+    try? await Task.sleep(for: .milliseconds(2))
   }
   return false
 }
