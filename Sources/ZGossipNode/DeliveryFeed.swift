@@ -3,18 +3,12 @@
 // Readers share the batches. Each has a queue of bounded bytes: when one is full the node waits, but not for ever;
 // then the oldest batches of that reader make room, and it is told how much it lost.
 
+import GrapevineTransport
 import Synchronization
 
 /// The readers: the node's thread tells, any thread subscribes.
 final class DeliveryFeed: Sendable {
-  private struct State {
-    var readers: [(id: UInt64, queue: DeliveryQueue)] = []
-    var nextID: UInt64 = 0
-    var isFinished = false
-  }
-
-  private let state = Mutex(State())
-  private let readerCount = Atomic<Int>(0)
+  private let readers = ReaderRegistry<DeliveryQueue>()
   private let limit: Int
   /// Told, on a reader's thread, when a full queue has room again.
   private let onRoom: @Sendable () -> Void
@@ -25,50 +19,33 @@ final class DeliveryFeed: Sendable {
   }
 
   /// Whether anybody reads.
-  var isRead: Bool { readerCount.load(ordering: .acquiring) > 0 }
+  var isRead: Bool { !readers.isEmpty }
 
   /// Whether a reader has not read as much as may wait for it.
-  var isFull: Bool { isRead && state.withLock { $0.readers.contains { $0.queue.isFull } } }
+  var isFull: Bool { isRead && readers.all.contains { $0.isFull } }
 
   /// Tells every reader.
   ///
   /// - Parameter mayDrop: Whether those that do not read may lose something: they were waited for.
   func tell(_ batch: ZGossipBatch, mayDrop: Bool) {
-    for reader in state.withLock({ $0.readers }) { reader.queue.put(batch, mayDrop: mayDrop) }
+    for queue in readers.all { queue.put(batch, mayDrop: mayDrop) }
   }
 
   /// A new reader's subscription; one that ends at once when the feed has ended.
   func subscribe() -> DeliverySubscription {
     let queue = DeliveryQueue(limit: limit, onRoom: onRoom)
-    let id: UInt64? = state.withLock { state in
-      guard !state.isFinished else { return nil }
-      state.nextID += 1
-      state.readers.append((state.nextID, queue))
-      readerCount.store(state.readers.count, ordering: .releasing)
-      return state.nextID
-    }
+    let id = readers.add(queue)
     if id == nil { queue.finish() }
     return DeliverySubscription(queue: queue, feed: self, id: id ?? 0)
   }
 
   fileprivate func unsubscribe(_ id: UInt64) {
-    state.withLock { state in
-      state.readers.removeAll { $0.id == id }
-      readerCount.store(state.readers.count, ordering: .releasing)
-    }
+    readers.remove(id)
     onRoom()
   }
 
   /// Ends what every reader reads, after what waits; from any thread.
-  func finish() {
-    let readers = state.withLock { state in
-      state.isFinished = true
-      readerCount.store(0, ordering: .releasing)
-      defer { state.readers = [] }
-      return state.readers
-    }
-    for reader in readers { reader.queue.finish() }
-  }
+  func finish() { for queue in readers.finish() { queue.finish() } }
 }
 
 /// What a sequence and its iterators hold; when the last of them goes, nothing is kept for them any longer.

@@ -1,27 +1,19 @@
 // From the node's thread to those who read what becomes of tuples.
 //
-// Readers are registered under a lock and not on the node's thread, so that a subscription is in force when the
-// property that makes it returns. They leave when nobody holds their sequence or an iterator of it any more.
+// Readers leave when nobody holds their sequence or an iterator of it any more.
 
 import GrapevineCore
-import Synchronization
+import GrapevineTransport
 
 /// The readers of changes: the node's thread tells, any thread subscribes.
 final class TupleFeed: Sendable {
-  private struct State {
-    var readers: [(id: UInt64, queue: TupleQueue)] = []
-    var nextID: UInt64 = 0
-    var isFinished = false
-  }
-
-  private let state = Mutex(State())
-  private let readerCount = Atomic<Int>(0)
+  private let readers = ReaderRegistry<TupleQueue>()
 
   /// Whether anybody reads.
-  var isRead: Bool { readerCount.load(ordering: .acquiring) > 0 }
+  var isRead: Bool { !readers.isEmpty }
 
   /// The queues of those who read now.
-  var queues: [TupleQueue] { state.withLock { $0.readers.map(\.queue) } }
+  var queues: [TupleQueue] { readers.all }
 
   /// Tells a change to every reader whose scope it is in.
   func tell(_ change: TupleChange) {
@@ -33,34 +25,15 @@ final class TupleFeed: Sendable {
   /// - Parameter present: The tuples that are there, to be told first; nil when only changes are.
   func subscribe(to scope: TupleScope, renewals: Bool, present: [Tuple]?) -> TupleSubscription {
     let queue = TupleQueue(scope, renewals: renewals, present: present)
-    let id: UInt64? = state.withLock { state in
-      guard !state.isFinished else { return nil }
-      state.nextID += 1
-      state.readers.append((state.nextID, queue))
-      readerCount.store(state.readers.count, ordering: .releasing)
-      return state.nextID
-    }
+    let id = readers.add(queue)
     if id == nil { queue.finish() }
     return TupleSubscription(queue: queue, feed: self, id: id ?? 0)
   }
 
-  fileprivate func unsubscribe(_ id: UInt64) {
-    state.withLock { state in
-      state.readers.removeAll { $0.id == id }
-      readerCount.store(state.readers.count, ordering: .releasing)
-    }
-  }
+  fileprivate func unsubscribe(_ id: UInt64) { readers.remove(id) }
 
   /// Ends what every reader reads; from any thread.
-  func finish() {
-    let readers = state.withLock { state in
-      state.isFinished = true
-      readerCount.store(0, ordering: .releasing)
-      defer { state.readers = [] }
-      return state.readers
-    }
-    for reader in readers { reader.queue.finish() }
-  }
+  func finish() { for queue in readers.finish() { queue.finish() } }
 }
 
 /// What a sequence and its iterators hold; when the last of them goes, nothing is kept for them any longer.
