@@ -27,7 +27,7 @@ extension ZGossipEngine {
       let told = peer ?? said(decoded.kind, message, slot)
       guard told != identity else { return .isSelf }
       if peer == nil, told != nil { links[slot].saysIdentity = true }
-      meet(told, slot, now: now)
+      meet(told, decoded.kind, slot, now: now)
       try take(decoded, from: slot, now: now, into: &changes)
     } catch {
       note(changes, from: before, now: now)
@@ -59,10 +59,13 @@ extension ZGossipEngine {
   }
 
   /// Learns from the first message who the other end is.
-  private mutating func meet(_ peer: MemberID?, _ slot: Int, now: Instant) {
+  private mutating func meet(_ peer: MemberID?, _ kind: ZGossipKind, _ slot: Int, now: Instant) {
     guard links[slot].peer == .unknown else { return }
     guard let peer else {
       links[slot].peer = .original
+      links[slot].youngUntil = now + configuration.conflictTime.asNanoseconds
+      // It was known here once, or takes itself for known: its HELLO is owed.
+      if !links[slot].isClient, kind == .publish { links[slot].owesInvalid = true }
       if links[slot].isClient { startReading(slot) }
       return
     }
@@ -119,25 +122,48 @@ extension ZGossipEngine {
     if let present = replica.find(key) {
       guard !present.value.hasBytes(of: value) else {
         counters.echoes &+= 1
+        formerValues.confirm(keyHash, from: source)
         return
       }
       guard !formerValues.isStale(keyHash, valueHash, from: source, now: now) else {
         counters.staleValues &+= 1
-        if links[slot].isReading { replica.tell(slot, key) }
+        if links[slot].isReading, formerValues.mayTell(keyHash) { replica.tell(slot, key) }
         return
       }
-    } else if removedValues.has(keyHash, valueHash) {
+    } else if isRevenant(keyHash, valueHash, at: key, from: slot, now: now) {
       counters.revenants &+= 1
       return
     }
     let before = changes.count
     do throws(TupleError) {
-      _ = try replica.publish(value, at: key, from: slot, now: now, into: &changes)
+      _ = try replica.publish(value, at: key, from: slot, lag: Self.lag, now: now, into: &changes)
     } catch {
       counters.refused &+= 1
       return
     }
     note(changes, from: before, source: source, now: now)
+  }
+}
+
+// What was removed, and who wrote first.
+extension ZGossipEngine {
+  /// How much earlier than now a tuple of an original is dated, though later than what it takes the place of. It may be
+  /// an old one, or one of ours that comes round by an original before it comes itself: then the version with its
+  /// lifetime counts. Chosen here: more than clocks that are kept right differ by.
+  private static var lag: Duration { .seconds(10) }
+
+  /// Whether a tuple that is not here was removed or has expired.
+  ///
+  /// Who was not there when it was removed knows that it was, and not of what value: then what the other end has had
+  /// all along, and says when a link is new, is taken for that.
+  private func isRevenant(
+    _ keyHash: UInt64, _ valueHash: UInt64, at key: UnsafeRawBufferPointer, from slot: Int, now: Instant
+  ) -> Bool {
+    if removedValues.has(keyHash, valueHash) { return true }
+    guard links[slot].isPassing || now < links[slot].youngUntil, !removedValues.knows(keyHash) else {
+      return false
+    }
+    return replica.remembersRemoval(key)
   }
 }
 

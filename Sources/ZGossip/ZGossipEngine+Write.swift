@@ -27,6 +27,10 @@ extension ZGossipEngine {
       links[slot].pongsOwed -= 1
       return head(.pong, slot, into: buffer)
     }
+    if link.owesInvalid {
+      links[slot].owesInvalid = false
+      return head(.invalid, slot, into: buffer)
+    }
     if link.owesPing { return ping(slot, into: buffer, now: now) }
     switch link.peer {
     case .none, .unknown, .ignored: return 0

@@ -196,4 +196,76 @@ import ZGossip
     network.run(Self.second)
     #expect(network.table(own).isEmpty)
   }
+
+  /// The original sends on what it is told at once, before it comes the other way.
+  @Test(arguments: 0..<10 as Range<UInt64>)
+  func lifetimesSurviveAnOriginalBeside(seed: UInt64) throws {
+    let network = ZGossipNetwork(seed: seed)
+    let (writer, other, real) = (network.addOurs(), network.addOurs(), network.addOriginal())
+    network.connect(other, to: writer, delay: 5 * Self.second / 100)
+    network.connect(writer, to: real)
+    network.connect(other, to: real)
+    network.run(Self.second)
+    for number in 0..<20 {
+      try network.ours(writer).publish(
+        "key \(number)", "value", lifetime: .expires(after: .seconds(4)), now: network.now)
+    }
+    network.flush()
+    network.run(Self.second)
+    expectAllEqual(network, count: 20)
+    network.run(4 * Self.second)
+    #expect(network.table(writer).isEmpty && network.table(other).isEmpty)
+  }
+
+  /// Who was not there when a tuple was removed knows that it was.
+  @Test(arguments: [true, false])
+  func newcomersDoNotBringBackWhatWasRemoved(isClient: Bool) throws {
+    let network = ZGossipNetwork()
+    let (real, own, newcomer) = (network.addOriginal(), network.addOurs(), network.addOurs())
+    let connection = network.connect(own, to: real)
+    try network.publish("key", "value", at: own)
+    network.run(Self.second)
+    try network.ours(own).unpublish("key", now: network.now)
+    network.cut(connection)
+    network.connect(newcomer, to: own)
+    network.run(Self.second)
+    if isClient { network.connect(newcomer, to: real) } else { network.connect(real, to: newcomer) }
+    network.run(5 * Self.second)
+    #expect(network.table(own).isEmpty && network.table(newcomer).isEmpty)
+    // What comes later is new.
+    try network.publish("key", "another", at: real)
+    network.run(Self.second)
+    #expect(network.table(own) == ["key": "another"])
+  }
+
+  /// An original that has seen another's value and writes its own again means it.
+  @Test func aValueThatReturnsOnPurposeCounts() throws {
+    let network = ZGossipNetwork()
+    let (left, own, right) = (network.addOriginal(), network.addOurs(), network.addOriginal())
+    network.connect(left, to: own)
+    network.connect(right, to: own)
+    network.run(Self.second / 10)
+    for (value, node) in [("left", left), ("right", right), ("left", left), ("right", right)] {
+      try network.publish("leader", value, at: node)
+      network.run(Self.second / 20)
+      expectAllEqual(network, count: 1)
+      #expect(network.table(own) == ["leader": value])
+    }
+  }
+
+  /// A client that was known once says HELLO no more by itself.
+  @Test func aClientThatTakesItselfForKnownIsAskedForItsHello() throws {
+    let network = ZGossipNetwork()
+    let (own, real) = (network.addOurs(), network.addOriginal())
+    try network.publish("ours", "value", at: own)
+    let connection = network.connect(real, to: own)
+    network.run(Self.second)
+    network.forget(connection, at: own)
+    try network.publish("theirs", "value", at: real)
+    network.run(Self.second)
+    try network.publish("later", "value", at: own)
+    network.run(Self.second)
+    #expect(network.table(real) == ["ours": "value", "theirs": "value", "later": "value"])
+    #expect(network.table(own) == network.table(real))
+  }
 }

@@ -203,6 +203,12 @@ final class ZGossipNetwork {
     arrivals.sort { ($0.at, $0.order) < ($1.at, $1.order) }
   }
 
+  /// Has one of ours forget who is at the other end of a connection that stays.
+  func forget(_ index: Int, at node: Int) {
+    let node = ours(node)
+    if let slot = node.slots.removeValue(forKey: index) { node.engine.close(slot, now: now) }
+  }
+
   /// Replaces a node by a new one without tuples, on the same connections.
   func restart(_ index: Int) {
     let own = connections.indices.filter {
@@ -223,7 +229,7 @@ final class ZGossipNetwork {
   ///
   /// - Returns: Arrivals.
   @discardableResult
-  func run(_ duration: Nanoseconds, limit: Int = 5_000_000) -> Int {
+  func run(_ duration: Nanoseconds, limit: Int = 200_000) -> Int {
     let end = now + duration
     var count = 0
     while count < limit {

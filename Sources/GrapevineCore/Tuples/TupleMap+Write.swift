@@ -6,14 +6,15 @@ extension TupleMap {
   /// - Throws: `TupleError`; nothing changed but the clock, which only goes on.
   mutating func compose(
     _ value: UnsafeRawBufferPointer, at key: UnsafeRawBufferPointer, lifetime: TupleLifetime,
-    if condition: TupleCondition?, now: Instant, changes: borrowing ChangeBuffer
+    if condition: TupleCondition?, lag: Duration = .zero, now: Instant, changes: borrowing ChangeBuffer
   ) throws(TupleError) -> TupleRecord {
     guard key.count <= Self.keyLimit else { throw .keyTooLong(limit: Self.keyLimit) }
     guard value.count <= rules.valueLimit else { throw .valueTooLong(limit: rules.valueLimit) }
     let place = table.find(key)
     try check(condition, at: place)
     var record = TupleRecord(
-      key: key, value: value, clock: next(after: place, now), writer: identity, traits: [])
+      key: key, value: value, clock: lag > .zero ? early(after: place, lag, now) : next(after: place, now),
+      writer: identity, traits: [])
     switch lifetime {
     case .permanent: break
     case .ephemeral:
@@ -64,6 +65,14 @@ extension TupleMap {
   private mutating func next(after place: Int?, _ now: Instant) -> TupleClock {
     if let place { clock.observe(TupleClock(bits: table[place].clock)) }
     return clock.next(now)
+  }
+
+  /// The clock of a write that is dated back, though later than the one it replaces.
+  private func early(after place: Int?, _ lag: Duration, _ now: Instant) -> TupleClock {
+    let milliseconds = clock.milliseconds(now)
+    let back = TupleClock(milliseconds: milliseconds - min(milliseconds, lag.asNanoseconds / 1_000_000))
+    guard let place else { return back }
+    return max(back, TupleClock(bits: table[place].clock &+ 1))
   }
 
   private func check(_ condition: TupleCondition?, at place: Int?) throws(TupleError) {

@@ -3,7 +3,7 @@
 // Originals take whatever arrives last and send it on, back to where it came from too. So a value that was replaced
 // here comes again: as an echo, or from somebody who has not heard of the present one. Taken for news, it would be
 // sent on in turn, and two values of one key could chase each other for ever. Whether it is news follows from who
-// sent the present value: over one link, what comes later is later.
+// sent the present value, or has echoed it: over one link, what comes later is later.
 
 import GrapevineCore
 
@@ -14,10 +14,14 @@ struct FormerValue: BitwiseCopyable {
   /// Hashes of its values, the present one first; 0 for none.
   var values: (UInt32, UInt32, UInt32, UInt32) = (0, 0, 0, 0)
   var changedAt = Instant()
+  /// The links whose other ends have echoed the present one.
+  var heard: UInt64 = 0
   /// Where the present one came from.
   var source: UInt8 = 0
   /// Times that it returned to a former value.
   var flips: UInt8 = 0
+  /// Times that somebody was told the present one for sending a former one.
+  var told: UInt8 = 0
 }
 
 /// The recent values of keys, as many as have room: of two keys in one place the later one stays.
@@ -47,6 +51,7 @@ struct FormerValues: ~Copyable {
         entry.flips = entry.flips < .max ? entry.flips + 1 : .max
       }
       entry.values = (value, former.0, former.1, former.2)
+      entry.heard = 0
     }
     (entry.source, entry.changedAt) = (source, now)
     places[index] = entry
@@ -58,6 +63,23 @@ struct FormerValues: ~Copyable {
     let entry = places[index]
     guard entry.key == key, now.since(entry.changedAt) <= time else { return false }
     guard value == entry.values.1 || value == entry.values.2 || value == entry.values.3 else { return false }
-    return entry.source != source || entry.flips >= flipLimit
+    let hasHeard = entry.source == source || entry.heard & Self.bit(source) != 0
+    return !hasHeard || entry.flips >= flipLimit
   }
+
+  /// Notes that the other end of a link has the present value of a key.
+  mutating func confirm(_ key: UInt64, from source: UInt8) {
+    let index = Int(truncatingIfNeeded: key) & (Self.count - 1)
+    if places[index].key == key { places[index].heard |= Self.bit(source) }
+  }
+
+  /// Whether whoever sent a former value is to be told the present one: not one who never takes it, time and again.
+  mutating func mayTell(_ key: UInt64) -> Bool {
+    let index = Int(truncatingIfNeeded: key) & (Self.count - 1)
+    guard places[index].key == key, places[index].told < .max else { return false }
+    places[index].told += 1
+    return true
+  }
+
+  private static func bit(_ source: UInt8) -> UInt64 { 1 << UInt64(source) }
 }

@@ -44,6 +44,12 @@ struct RemovedValues: ~Copyable {
     for index in first..<first + Self.ways where places[index].key == key { places[index] = RemovedValue() }
   }
 
+  /// Whether it is known which value of the key was removed.
+  func knows(_ key: UInt64) -> Bool {
+    let first = first(key)
+    return (first..<first + Self.ways).contains { places[$0].key == key }
+  }
+
   /// Whether it was that value of the key that was removed.
   func has(_ key: UInt64, _ value: UInt64) -> Bool {
     let first = first(key)

@@ -35,11 +35,15 @@ struct ZGossipLink: BitwiseCopyable {
 
   var owesHello = false
   var owesPing = false
+  var owesInvalid = false
   var pongsOwed: UInt16 = 0
   var malformed: UInt8 = 0
 
   /// When a server is to hear from this node, or a client is asked whether it is there.
   var nextAt = Instant()
+
+  /// Until when a client of the original says what it has had all along.
+  var youngUntil = Instant()
 
   // To a server of the original. A pass is to tell it all tuples; a PING behind them is the fence whose PONG says that
   // all of them have been read.

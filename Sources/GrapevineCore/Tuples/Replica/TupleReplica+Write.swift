@@ -11,18 +11,21 @@ extension TupleReplica {
   ///   - value: Up to `TupleRules.valueLimit` bytes; copied.
   ///   - condition: What must hold here for the tuple to be written; nil for nothing.
   ///   - slot: The reader it comes from, which is not told it.
+  ///   - lag: How much earlier than now it is dated at most, though later than what it takes the place of: a version
+  ///     that others have written meanwhile counts instead.
   /// - Returns: Which write it is.
   /// - Throws: `TupleError`; nothing changed. `.wouldBlock`: a link that takes what it is sent is far behind, or
   ///   `changes` has no room: send, carry the changes out, and try again. `.membershipNeeded`: ephemeral.
   @discardableResult
   public mutating func publish(
     _ value: UnsafeRawBufferPointer, at key: UnsafeRawBufferPointer, lifetime: TupleLifetime = .permanent,
-    if condition: TupleCondition? = nil, from slot: Int? = nil, now: Instant, into changes: inout ChangeBuffer
+    if condition: TupleCondition? = nil, from slot: Int? = nil, lag: Duration = .zero, now: Instant,
+    into changes: inout ChangeBuffer
   ) throws(TupleError) -> TupleVersion {
     // What a reader sends it does not send again.
     if slot == nil { try checkRoom(now: now) }
     let record = try map.compose(
-      value, at: key, lifetime: lifetime, if: condition, now: now, changes: changes)
+      value, at: key, lifetime: lifetime, if: condition, lag: lag, now: now, changes: changes)
     put(record, unneeded: slot.map { bit($0) } ?? 0, now: now, into: &changes)
     return record.version
   }

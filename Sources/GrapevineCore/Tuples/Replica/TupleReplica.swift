@@ -156,6 +156,11 @@ extension TupleReplica {
     return map.table.tuple(place)
   }
 
+  /// Whether there is the memory of a key's removal.
+  public func remembersRemoval(_ key: UnsafeRawBufferPointer) -> Bool {
+    map.table.find(key).map { map.table.traits($0).contains(.tombstone) } ?? false
+  }
+
   /// The tuple of a key, or the memory of its removal; nil when there is neither.
   public func storedTuple(at key: UnsafeRawBufferPointer) -> StoredTuple? {
     map.table.find(key).map { map.table.stored($0) }
