@@ -28,6 +28,7 @@ let package = Package(
   products: [
     .library(name: "Grapevine", type: libraryType, targets: ["Grapevine"]),
     .library(name: "GrapevineStore", targets: ["GrapevineStore"]),
+    .library(name: "GrapevineSecurity", targets: ["GrapevineSecurity"]),
     .library(name: "GrapevineCore", targets: ["GrapevineCore"]),
     .library(name: "Pittacus", targets: ["Pittacus"]),
     .library(name: "ZGossip", targets: ["ZGossip"]),
@@ -58,6 +59,10 @@ let package = Package(
     .target(
       name: "GrapevineStore", dependencies: ["Grapevine", "GrapevineCore", "CSQLite"], swiftSettings: settings
     ),
+    .systemLibrary(
+      name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
+    .target(
+      name: "GrapevineSecurity", dependencies: ["GrapevineCore", "CSodium"], swiftSettings: settings),
     .target(name: "GrapevineDialect", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(
       name: "GossipPython", dependencies: ["GrapevineDialect", "GrapevineCore"], swiftSettings: settings),
@@ -124,6 +129,9 @@ let package = Package(
       swiftSettings: settings),
     .testTarget(
       name: "GrapevineStoreTests", dependencies: ["GrapevineStore", "Grapevine", "GrapevineCore", "CSQLite"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "GrapevineSecurityTests", dependencies: ["GrapevineSecurity", "GrapevineCore", "CSodium"],
       swiftSettings: settings),
     .testTarget(
       name: "GrapevineSimulatorTests", dependencies: ["GrapevineSimulator", "GrapevineCore"],

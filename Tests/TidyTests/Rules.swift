@@ -219,6 +219,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineTransport": ["GrapevineCore", "CLinux"],
   "Grapevine": ["GrapevineCore", "GrapevineTransport"],
   "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
+  "GrapevineSecurity": ["GrapevineCore", "CSodium"],
   "GrapevineSimulator": ["GrapevineCore"],
   "GrapevineDialect": ["GrapevineCore"],
   "GrapevineBridge": [

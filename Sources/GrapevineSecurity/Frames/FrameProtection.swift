@@ -1,0 +1,252 @@
+// Sealing and opening frames with a cluster's keys.
+
+import CSodium
+import GrapevineCore
+
+/// What one run of a member seals and opens frames with: its keyring, its counter and its memory of others' counters.
+///
+/// A value without clocks or sockets; one loop owns it. Sealing and opening allocate nothing. A process that forks must
+/// let only one of the two go on with it, because both would seal under the same counters.
+///
+/// A cluster key is shared: whoever has it can seal as any sender. It keeps strangers out; it does not tell members
+/// apart, which is what `MemberIdentity` is for.
+public struct FrameProtection: ~Copyable, @unchecked Sendable {
+  /// How many senders are remembered unless the caller says otherwise: chosen here for a thousand members that each
+  /// start sixteen times between two changes of the key. A full table takes 2.8 MB.
+  public static let defaultSenders = 16_384
+  /// Identities that a run takes one after the other, each for 2^32 frames.
+  static let identitiesMax = 64
+
+  private var keyring: Keyring
+  private var windows: ReplayWindows
+  /// What is accepted.
+  public var policy: PlaintextPolicy
+  /// What was done.
+  public private(set) var counters = FrameCounters()
+
+  /// Under what this run seals; the last is the present one.
+  private var identities: [MemberID]
+  private var counter: UInt64
+  /// Nonce and associated data of the frame at hand.
+  private let scratch: FixedTable<UInt8>
+  private static var associatedStart: Int { 16 }
+
+  /// Begins a run with a new identity, which no other run has, so that nonces never repeat.
+  ///
+  /// - Parameters:
+  ///   - keyring: The keys of the cluster.
+  ///   - policy: What is accepted.
+  ///   - senders: How many runs of others are remembered, each in 168 bytes or less; at most 2^24.
+  public init(
+    keyring: consuming Keyring, policy: PlaintextPolicy = .sealedOnly, senders: Int = defaultSenders
+  ) {
+    self.init(keyring: keyring, policy: policy, senders: senders, sender: Self.drawIdentity(), counter: 0)
+  }
+
+  /// Begins with a given identity and counter, for tests: two runs with the same identity would repeat nonces.
+  init(
+    keyring: consuming Keyring, policy: PlaintextPolicy, senders: Int, sender: MemberID, counter: UInt64
+  ) {
+    self.keyring = keyring
+    self.policy = policy
+    windows = ReplayWindows(capacity: senders, seed: Self.drawIdentity().value)
+    identities = [sender]
+    identities.reserveCapacity(Self.identitiesMax)
+    self.counter = counter
+    scratch = FixedTable(count: Self.associatedStart + SealedFrame.associatedMax)
+  }
+
+  /// 64 bits from the system's random source. That two of n runs under one key draw the same has a chance of n²/2^65:
+  /// 3 in 10^12 for ten thousand runs.
+  private static func drawIdentity() -> MemberID {
+    var value: UInt64 = 0
+    withUnsafeMutableBytes(of: &value) { randombytes_buf($0.baseAddress, $0.count) }
+    return MemberID(value)
+  }
+
+  /// The identity that frames are sealed under now; it changes after 2^32 frames.
+  public var sender: MemberID { identities[identities.count - 1] }
+
+  /// How many runs of others are remembered.
+  public var senders: Int { windows.count }
+
+  /// Bytes of the memory of `senders` others.
+  public static func memoryBound(senders: Int = defaultSenders) -> Int { ReplayWindows.bytes(capacity: senders) }
+
+  // MARK: Keys
+
+  /// The names of the keys.
+  public var keys: [KeyID] { keyring.ids }
+
+  /// The name of the key that seals.
+  public var sealingKey: KeyID? { keyring.sealing }
+
+  /// Adds a key, which opens from now on: `Keyring.install`.
+  @discardableResult
+  public mutating func install(_ key: consuming ClusterKey) throws(SecurityError) -> Bool {
+    try keyring.install(key)
+  }
+
+  /// Seals with the given key from now on: `Keyring.use`.
+  public mutating func use(_ id: KeyID) throws(SecurityError) { try keyring.use(id) }
+
+  /// Takes a key away: `Keyring.retire`. Runs that were heard under it alone are forgotten.
+  public mutating func retire(_ id: KeyID) throws(SecurityError) {
+    let slot = try keyring.slot(of: id)
+    try keyring.retire(id)
+    windows.forget(keySlot: slot)
+  }
+
+  /// Writes the keys to a file: `KeyFile.write`.
+  public func writeKeys(to path: String) throws(SecurityError) { try KeyFile.write(keyring, to: path) }
+
+  // MARK: Sealing
+
+  /// Seals a payload of any length into a frame, whatever the policy says; ask `policy.seals` first.
+  ///
+  /// - Parameters:
+  ///   - payload: What is sealed. It must not overlap `frame`.
+  ///   - frame: Where the frame goes: `SealedFrame.overhead` bytes more than the payload are always enough.
+  ///   - context: What the frame is for, known to both ends and not sent: it opens only with the same number. The
+  ///     receiver's run keeps it from being replayed to other members, or to this one's next run.
+  /// - Returns: The length of the frame.
+  /// - Throws: `noSealingKey`, `buffer`, or `exhausted` after 2^38 frames.
+  public mutating func seal(
+    _ payload: UnsafeRawBufferPointer, into frame: UnsafeMutableRawBufferPointer, context: UInt64 = 0
+  ) throws(SecurityError) -> Int {
+    guard let slot = keyring.sealingSlot, let key = keyring.id(at: slot) else {
+      throw SecurityError(.noSealingKey, "the keyring is empty: install a key")
+    }
+    if counter > UInt64(UInt32.max) { try takeNewIdentity() }
+    let header = SealedHeader(
+      keyHint: key.hint, sender: sender, counter: UInt32(truncatingIfNeeded: counter))
+    let length = header.length + payload.count + SealedFrame.tagLength
+    guard let base = frame.baseAddress, frame.count >= length, !overlap(payload, frame) else {
+      throw SecurityError(.buffer, "the frame needs \(length) bytes apart from the payload, not \(frame.count)")
+    }
+    header.write(to: base)
+    let body = (base + header.length).assumingMemoryBound(to: UInt8.self)
+    prepare(header, UnsafeRawPointer(base), context: context)
+    crypto_aead_chacha20poly1305_ietf_encrypt_detached(
+      body, body + payload.count, nil,
+      payload.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(payload.count),
+      scratch.pointer(at: Self.associatedStart), UInt64(header.length + 8), nil, scratch.pointer(at: 0),
+      keyring.frameKey(at: slot))
+    counter += 1
+    counters.sealed &+= 1
+    return length
+  }
+
+  private mutating func takeNewIdentity() throws(SecurityError) {
+    guard identities.count < Self.identitiesMax else {
+      throw SecurityError(.exhausted, "this run has sealed 2^38 frames: begin another one")
+    }
+    identities.append(Self.drawIdentity())
+    counter = 0
+  }
+
+  @inline(__always)
+  private func overlap(_ payload: UnsafeRawBufferPointer, _ frame: UnsafeMutableRawBufferPointer) -> Bool {
+    guard let payloadStart = payload.baseAddress, let frameStart = frame.baseAddress, payload.count > 0 else {
+      return false
+    }
+    let start = UnsafeRawPointer(frameStart)
+    return payloadStart < start + frame.count && start < payloadStart + payload.count
+  }
+
+  /// Puts the nonce and the associated data where the library reads them.
+  @inline(__always)
+  private func prepare(_ header: SealedHeader, _ bytes: UnsafeRawPointer, context: UInt64) {
+    let nonce = UnsafeMutableRawPointer(scratch.pointer(at: 0))
+    nonce.storeBytes(of: header.sender.value.bigEndian, as: UInt64.self)
+    nonce.storeBytes(of: header.counter.bigEndian, toByteOffset: 8, as: UInt32.self)
+    let associated = nonce + Self.associatedStart
+    associated.copyMemory(from: bytes, byteCount: header.length)
+    associated.storeBytes(of: context.bigEndian, toByteOffset: header.length, as: UInt64.self)
+  }
+
+  // MARK: Opening
+
+  /// Judges a frame that arrived, and decrypts it in place.
+  ///
+  /// Total: any bytes are a frame or a reason to refuse it. A frame that is not authentic changes nothing but a counter.
+  ///
+  /// - Parameters:
+  ///   - frame: The whole frame.
+  ///   - context: What the sender sealed it for.
+  public mutating func open(_ frame: UnsafeMutableRawBufferPointer, context: UInt64 = 0) -> OpenedFrame {
+    do throws(FrameRefusal) {
+      guard let first = frame.first else { throw .malformed }
+      guard SealedFrame.isSealed(firstByte: first) else {
+        guard policy.acceptsPlain else { throw .plain }
+        counters.plain &+= 1
+        return .plain
+      }
+      guard policy.acceptsSealed else { throw .sealed }
+      let opened = try openSealed(frame, context)
+      counters.opened &+= 1
+      return opened
+    } catch {
+      counters.refuse(error)
+      return .refused(error)
+    }
+  }
+
+  private mutating func openSealed(
+    _ frame: UnsafeMutableRawBufferPointer, _ context: UInt64
+  ) throws(FrameRefusal) -> OpenedFrame {
+    guard let header = SealedHeader(UnsafeRawBufferPointer(frame)), let base = frame.baseAddress else {
+      throw .malformed
+    }
+    for identity in identities where identity == header.sender { throw .reflected }
+    // Before the expensive part, on what the header claims; nothing is changed by it.
+    let place = windows.place(of: header.sender)
+    if let place {
+      switch windows.judge(header.counter, at: place) {
+      case .fresh: break
+      case .replayed: throw .replayed
+      case .tooOld: throw .tooOld
+      }
+    }
+    prepare(header, UnsafeRawPointer(base), context: context)
+    let payload = header.length..<(frame.count - SealedFrame.tagLength)
+    let slot = try decrypt(base, payload, header)
+    if let place {
+      windows.record(header.counter, keySlot: slot, at: place)
+    } else if !windows.enter(header.sender, counter: header.counter, keySlot: slot) {
+      throw .tooManySenders
+    }
+    guard let key = keyring.id(at: slot) else { throw .unknownKey }
+    return .sealed(payload, sender: header.sender, key: key)
+  }
+
+  /// Decrypts in place with the key that is meant, and returns its slot.
+  @inline(__always)
+  private func decrypt(
+    _ base: UnsafeMutableRawPointer, _ payload: Range<Int>, _ header: SealedHeader
+  ) throws(FrameRefusal) -> Int {
+    guard let first = keyring.slot(hint: header.keyHint, from: 0) else { throw .unknownKey }
+    var slot = first
+    // One key in 256 has the hint of another one. The library wipes what it cannot decrypt, so where several come
+    // into question each is first asked whether the frame is its own.
+    while let next = keyring.slot(hint: header.keyHint, from: slot + 1) {
+      if decrypt(base, payload, header, slot, output: nil) { break }
+      slot = next
+    }
+    guard decrypt(base, payload, header, slot, output: base + payload.lowerBound) else { throw .forged }
+    return slot
+  }
+
+  /// Whether the frame was sealed with the key of a slot; decrypts to `output` if there is one.
+  @inline(__always)
+  private func decrypt(
+    _ base: UnsafeMutableRawPointer, _ payload: Range<Int>, _ header: SealedHeader, _ slot: Int,
+    output: UnsafeMutableRawPointer?
+  ) -> Bool {
+    let bytes = base.assumingMemoryBound(to: UInt8.self)
+    return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+      output?.assumingMemoryBound(to: UInt8.self), nil, bytes + payload.lowerBound, UInt64(payload.count),
+      bytes + payload.upperBound, scratch.pointer(at: Self.associatedStart), UInt64(header.length + 8),
+      scratch.pointer(at: 0), keyring.frameKey(at: slot)) == 0
+  }
+}
