@@ -26,9 +26,10 @@ public enum IdentityFile {
     guard !text.nextLine() else {
       throw SecurityError(.fileContent, "\(path), line \(text.line): nothing may follow the seed")
     }
-    let identity = try MemberIdentity(seed: UnsafeRawBufferPointer(seed.bytes))
+    let identity = try MemberIdentity(seed: UnsafeRawBufferPointer(seed.bytes).bytes)
     guard identity.publicKey.bytes.elementsEqual(member.bytes) else {
-      throw SecurityError(.fileContent, "\(path): its seed is not that of its member: one of them is mistyped")
+      throw SecurityError(
+        .fileContent, "\(path): its seed is not that of its member: one of them is mistyped")
     }
     return identity
   }

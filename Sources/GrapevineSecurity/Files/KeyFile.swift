@@ -37,7 +37,7 @@ public enum KeyFile {
       guard let secret = try text.secret(), text.isLineOver else {
         throw fault("the key \(name) must have 64 hexadecimal digits and nothing behind them")
       }
-      let key = try ClusterKey(bytes: UnsafeRawBufferPointer(secret.bytes))
+      let key = try ClusterKey(bytes: UnsafeRawBufferPointer(secret.bytes).bytes)
       guard key.id == name else {
         throw fault("the key is called \(key.id) and not \(name): its digits or its name are mistyped")
       }

@@ -22,22 +22,28 @@ public struct MemberIdentity: ~Copyable, Sendable {
   public static func generate() throws(SecurityError) -> MemberIdentity {
     let seed = try SecretMemory(count: seedLength)
     randombytes_buf(seed.base, seedLength)
-    return try MemberIdentity(seed: UnsafeRawBufferPointer(seed.bytes))
+    return try MemberIdentity(seed: UnsafeRawBufferPointer(seed.bytes).bytes)
   }
 
   /// The key pair of a seed; what that is copied from the caller zeroes.
   ///
   /// - Throws: `badKey` unless it is 32 bytes.
-  public init(seed: UnsafeRawBufferPointer) throws(SecurityError) {
-    guard seed.count == Self.seedLength, let base = seed.baseAddress else {
-      throw SecurityError(.badKey, "the seed of an identity has \(Self.seedLength) bytes, not \(seed.count)")
+  public init(seed: RawSpan) throws(SecurityError) {
+    guard seed.byteCount == Self.seedLength else {
+      throw SecurityError(
+        .badKey, "the seed of an identity has \(Self.seedLength) bytes, not \(seed.byteCount)")
     }
     let secret = try SecretMemory(count: 64)
     var key = [UInt8](repeating: 0, count: MemberPublicKey.length)
-    guard
-      crypto_sign_seed_keypair(&key, secret.pointer(), base.assumingMemoryBound(to: UInt8.self)) == 0,
-      let publicKey = MemberPublicKey(bytes: key)
-    else { throw SecurityError(.badKey, "the seed of an identity gives no key pair: draw another one") }
+    let memory = secret.pointer()
+    let isMade = seed.withUnsafeBytes { seed in
+      seed.baseAddress.map {
+        crypto_sign_seed_keypair(&key, memory, $0.assumingMemoryBound(to: UInt8.self))
+      } == 0
+    }
+    guard isMade, let publicKey = MemberPublicKey(bytes: key) else {
+      throw SecurityError(.badKey, "the seed of an identity gives no key pair: draw another one")
+    }
     self.secret = secret
     self.publicKey = publicKey
   }

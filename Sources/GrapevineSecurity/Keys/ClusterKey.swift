@@ -17,12 +17,13 @@ public struct ClusterKey: ~Copyable, Sendable {
   /// Copies 32 bytes; what they are copied from the caller zeroes.
   ///
   /// - Throws: `badKey` for another number of bytes, or when all are zero.
-  public init(bytes: UnsafeRawBufferPointer) throws(SecurityError) {
-    guard bytes.count == Self.length else {
-      throw SecurityError(.badKey, "a cluster key has \(Self.length) bytes, not \(bytes.count)")
+  public init(bytes: RawSpan) throws(SecurityError) {
+    guard bytes.byteCount == Self.length else {
+      throw SecurityError(.badKey, "a cluster key has \(Self.length) bytes, not \(bytes.byteCount)")
     }
     let secret = try SecretMemory(count: Self.length)
-    secret.bytes.copyMemory(from: bytes)
+    let memory = secret.bytes
+    bytes.withUnsafeBytes { memory.copyMemory(from: $0) }
     guard sodium_is_zero(secret.pointer(), Self.length) == 0 else {
       throw SecurityError(.badKey, "a cluster key of zeros is no secret: draw one")
     }
@@ -47,11 +48,9 @@ public struct ClusterKey: ~Copyable, Sendable {
 
   /// Number 0: 16 bytes, of which the first four are the key's name.
   private static func id(of key: UnsafePointer<UInt8>) -> KeyID {
-    var hash: (UInt64, UInt64) = (0, 0)
-    return withUnsafeMutableBytes(of: &hash) { hash in
-      crypto_kdf_derive_from_key(hash.baseAddress?.assumingMemoryBound(to: UInt8.self), 16, 0, context, key)
-      return KeyID(UInt32(bigEndian: hash.loadUnaligned(as: UInt32.self)))
-    }
+    var hash = [UInt8](repeating: 0, count: 16)
+    crypto_kdf_derive_from_key(&hash, hash.count, 0, context, key)
+    return KeyID(hash.prefix(4).reduce(0) { $0 << 8 | UInt32($1) })
   }
 
   /// Number 1: the 32 bytes that frames are sealed with, apart so that the key itself can serve other purposes.
