@@ -75,6 +75,21 @@ struct RotationTests {
     #expect(securityError { try bob.protection.install(clusterKey(0)) }?.reason == .keyRetired)
   }
 
+  @Test("of a retired key nothing is left in memory")
+  func zeroed() throws {
+    var keys = try keyring(0, 1)
+    let old = UnsafeRawBufferPointer(start: keys.clusterKey(at: 0).baseAddress, count: 64)
+    let next = keys.clusterKey(at: 1)
+    #expect(Array(old.prefix(32)) == Array(0..<32))
+    try keys.use(keyID(1))
+    try keys.retire(keyID(0))
+    #expect(old.allSatisfy { $0 == 0 })
+    #expect(Array(next) == Array(1..<33))
+    // So that the memory is there until here.
+    let count = keys.ids.count
+    #expect(count == 1)
+  }
+
   @Test("a keyring says what it cannot do")
   func misuse() throws {
     var keys = try keyring(0)
