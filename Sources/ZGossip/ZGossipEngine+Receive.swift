@@ -99,7 +99,11 @@ extension ZGossipEngine {
       if links[slot].pongsOwed < .max { links[slot].pongsOwed += 1 }
     case .pong where links[slot].isClient:
       if links[slot].pongsReceived != links[slot].pingsSent { links[slot].pongsReceived &+= 1 }
-      if isOriginal { endPass(slot, now: now) }
+      if isOriginal {
+        let isSlow = now.since(links[slot].pingedAt) > configuration.timeout.asNanoseconds / 2
+        if isSlow, links[slot].pongsReceived == links[slot].pingsSent { suspect(slot) }
+        endPass(slot, now: now)
+      }
     case .invalid where links[slot].isClient && isOriginal:
       onInvalid(slot, now: now)
     case .native(let payload):
@@ -177,7 +181,7 @@ extension ZGossipEngine {
   /// Time from which passes that come to nothing are put off, twice as long each time. Chosen here.
   private static var passInterval: Nanoseconds { 50_000_000 }
 
-  private mutating func onInvalid(_ slot: Int, now: Instant) {
+  mutating func onInvalid(_ slot: Int, now: Instant) {
     guard !links[slot].isPassing else {
       // Until it is said HELLO, what it answers is about what was before.
       if !links[slot].owesHello { links[slot].sawInvalid = true }

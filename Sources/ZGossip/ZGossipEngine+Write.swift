@@ -41,6 +41,10 @@ extension ZGossipEngine {
       return length > 0 ? length + ZGossipMessage.headSize : 0
     case .original:
       guard link.isReading else { return 0 }
+      if link.owesProbe {
+        let length = probe(slot, into: buffer, now: now)
+        if length > 0 { return length }
+      }
       while let (key, value) = replica.nextTuple(slot) {
         // One of ours may have a key or value that the original would cut.
         let length = ZGossipMessage.publish(key: key, value: value).write(into: buffer)
@@ -57,11 +61,33 @@ extension ZGossipEngine {
 
   private mutating func ping(_ slot: Int, into buffer: UnsafeMutableRawBufferPointer, now: Instant) -> Int {
     links[slot].owesPing = false
+    let last = links[slot].pingedAt
+    if last != .never, now.since(last) > configuration.timeout.asNanoseconds / 10 * 9 { suspect(slot) }
+    links[slot].pingedAt = now
     links[slot].pingsSent &+= 1
     // 0 stands for no fence.
     if links[slot].pingsSent == 0 { (links[slot].pingsSent, links[slot].pongsReceived) = (1, 0) }
     links[slot].nextAt = now + interval(links[slot])
     return head(.ping, slot, into: buffer)
+  }
+
+  /// Notes that a server may have forgotten this node, which stood still, or did itself.
+  ///
+  /// It would answer PINGs all the same, and tell nothing any more.
+  mutating func suspect(_ slot: Int) {
+    if links[slot].peer == .original, !links[slot].isPassing { links[slot].owesProbe = true }
+  }
+
+  /// Writes a tuple that the server has: it drops it without a word, or says INVALID when it has forgotten this node.
+  private mutating func probe(_ slot: Int, into buffer: UnsafeMutableRawBufferPointer, now: Instant) -> Int {
+    links[slot].owesProbe = false
+    if let (key, value) = replica.anyTuple() {
+      let length = ZGossipMessage.publish(key: key, value: value).write(into: buffer)
+      if length > 0 { return length }
+    }
+    // There is nothing to show it with: begin anew.
+    onInvalid(slot, now: now)
+    return 0
   }
 
   /// Writes a message without a body, but for who this node is, where properties cannot say it.

@@ -86,6 +86,23 @@ import ZGossip
     #expect(network.run(Self.second) <= 8, "quiet but for PINGs")
   }
 
+  /// A server that stood still forgets ours when it wakes, answers its PINGs all the same, and tells it nothing more: ours
+  /// finds out by itself, though it has nothing to say.
+  @Test(arguments: [0, 5])
+  func aServerThatForgotIsFoundOut(tuples: Int) throws {
+    let network = ZGossipNetwork()
+    let (real, own) = (network.addOriginal(), network.addOurs())
+    let connection = network.connect(own, to: real)
+    for number in 0..<tuples { try network.publish("early \(number)", "value", at: own) }
+    network.run(Self.second)
+    network.delay(connection, until: network.now + 3 * Self.second)
+    network.run(5 * Self.second)
+    for number in 0..<10 { try network.publish("theirs \(number)", "value", at: real) }
+    network.run(Self.second)
+    #expect(network.table(own).count == tuples + 10)
+    #expect(network.run(Self.second) <= 8, "quiet but for PINGs")
+  }
+
   @Test(arguments: 0..<20 as Range<UInt64>)
   func oneKeyAndTwoValuesAtOnce(seed: UInt64) throws {
     for (first, second) in [(true, true), (true, false), (false, true)] {

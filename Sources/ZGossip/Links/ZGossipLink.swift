@@ -36,6 +36,8 @@ struct ZGossipLink: BitwiseCopyable {
   var owesHello = false
   var owesPing = false
   var owesInvalid = false
+  /// Whether the server may have forgotten this node, and is to be sent something that shows it.
+  var owesProbe = false
   var pongsOwed: UInt16 = 0
   var malformed: UInt8 = 0
 
@@ -48,6 +50,8 @@ struct ZGossipLink: BitwiseCopyable {
   // To a server of the original. A pass is to tell it all tuples; a PING behind them is the fence whose PONG says that
   // all of them have been read.
   var pingsSent: UInt32 = 0
+  /// When the last was sent.
+  var pingedAt = Instant.never
   var pongsReceived: UInt32 = 0
   /// The number of the PING that ends the pass; 0 while none is under way or it was not sent.
   var fence: UInt32 = 0

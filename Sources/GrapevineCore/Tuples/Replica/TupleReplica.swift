@@ -156,6 +156,14 @@ extension TupleReplica {
     return map.table.tuple(place)
   }
 
+  /// One of the tuples, valid until the next mutating call; nil when there is none.
+  public func anyTuple() -> (key: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer)? {
+    for place in 0..<map.table.placesUsed where !map.table[place].isFree && map.table.isVisible(place) {
+      return (map.table.key(place), map.table.value(place))
+    }
+    return nil
+  }
+
   /// Whether there is the memory of a key's removal.
   public func remembersRemoval(_ key: UnsafeRawBufferPointer) -> Bool {
     map.table.find(key).map { map.table.traits($0).contains(.tombstone) } ?? false
