@@ -78,8 +78,9 @@ actor Session {
         printer = Task(executorPreference: loop) { await self.print(deliveries) }
       }
       startStatus(node)
-      if let options = options.cluster { try await join(options, node) }
       try startInput(Input(node: node, session: self, setup: setup, options: options))
+      // Last: a cluster that is not there yet must hold up nothing.
+      if let options = options.cluster { try await join(options, node) }
     } catch let failure as SetupFailure {
       await fail("\(failure)")
     } catch {
@@ -107,6 +108,7 @@ actor Session {
 
   /// Becomes a bridge to a cluster of Grapevine.
   private func join(_ options: ClusterOptions, _ node: ZGossipNode) async throws {
+    if !self.options.isQuiet { log("joining \(options.contacts.joined(separator: ", "))") }
     let cluster = try await ClusterSide(options, node) { [weak self] event in
       guard case .refused(key: let key, by: let side, reason: let reason) = event else { return }
       let text = "\(side) refused \(quoted(String(decoding: key, as: UTF8.self))): \(reason)"

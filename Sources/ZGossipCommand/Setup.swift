@@ -47,7 +47,8 @@ struct Setup {
       do throws(ZPLError) {
         document = try ZPLDocument(parsing: bytes)
       } catch {
-        throw SetupFailure(description: place(error.line, error.text))
+        let place = error.line > 0 ? ":\(error.line)" : ""
+        throw SetupFailure(description: "\(Terminal.printable(file))\(place): \(error.text)")
       }
     }
     for setting in options.settings {

@@ -19,9 +19,13 @@ struct TextFile {
 
   /// All bytes of the file.
   func read() throws(ZGossipNodeError) -> [UInt8] {
-    let descriptor = open(name, O_RDONLY | O_CLOEXEC)
+    // Without waiting: a pipe would hold up the node until somebody writes to it.
+    let descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .file(name, error: errno) }
     defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw .file(name, error: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .fileIrregular(name) }
     let limit = ZPLDocument.textLimit
     var bytes = [UInt8](repeating: 0, count: limit + 1)
     var count = 0
@@ -35,11 +39,18 @@ struct TextFile {
     throw .fileTooLong(name, limit: limit)
   }
 
-  /// Puts bytes in place of the file, which is never there by halves.
+  /// Puts bytes in place of the file, which is never there by halves; a link stays one.
   func write(_ bytes: [UInt8]) throws(ZGossipNodeError) {
-    let new = name + ".new"
-    let descriptor = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    var status = stat()
+    let isThere = stat(name, &status) == 0
+    guard !isThere || status.st_mode & S_IFMT == S_IFREG else { throw .fileIrregular(name) }
+    let target = isThere ? Self.resolved(name) : name
+    // A name that nobody can have made before.
+    var template = Array("\(target).XXXXXX".utf8CString)
+    let descriptor = template.withUnsafeMutableBufferPointer { $0.baseAddress.map { mkstemp($0) } ?? -1 }
     guard descriptor >= 0 else { throw .file(name, error: errno) }
+    let new = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
+    if isThere { fchmod(descriptor, status.st_mode & 0o777) }
     var count = 0
     var error: Int32 = 0
     while count < bytes.count, error == 0 {
@@ -48,11 +59,18 @@ struct TextFile {
     }
     if error == 0, fsync(descriptor) != 0 { error = errno }
     if close(descriptor) != 0, error == 0 { error = errno }
-    if error == 0, rename(new, name) != 0 { error = errno }
+    if error == 0, rename(new, target) != 0 { error = errno }
     guard error == 0 else {
       unlink(new)
       throw .file(name, error: error)
     }
+  }
+
+  /// The file that a name leads to.
+  private static func resolved(_ name: String) -> String {
+    guard let path = realpath(name, nil) else { return name }
+    defer { free(path) }
+    return String(cString: path)
   }
 }
 

@@ -12,6 +12,8 @@ public enum ZGossipNodeError: Error, Equatable, Sendable, CustomStringConvertibl
   case curveOverInproc
   /// A file could not be read or written: its name and the error number.
   case file(String, error: Int32)
+  /// What is there is a device, a pipe or a directory, and no file.
+  case fileIrregular(String)
   /// A file is longer than `limit` bytes.
   case fileTooLong(String, limit: Int)
   /// A certificate lacks a key or has a wrong one.
@@ -27,6 +29,7 @@ public enum ZGossipNodeError: Error, Equatable, Sendable, CustomStringConvertibl
     case .valueInvalid(let limit): "a value has up to \(limit) bytes, none of them zero"
     case .curveOverInproc: "CURVE does not go over inproc: leave the security out, or use ipc or tcp"
     case .file(let name, let error): "\(name): \(systemText(ofError: error)) (error \(error))"
+    case .fileIrregular(let name): "\(name) is no regular file: name one"
     case .fileTooLong(let name, let limit): "\(name) is longer than \(limit) bytes: this is no such file"
     case .certificate(let text): text
     case .setting(let line, let text): line > 0 ? "line \(line): \(text)" : text

@@ -121,6 +121,18 @@ import ZeroMQ
 
     try await client.set("server/timeout", "500")
     try await client.save(to: base + ".saved")
+    // A link stays one, and what is no file is left alone.
+    symlink(base + ".saved", base + ".link")
+    try await client.save(to: base + ".link")
+    var status = stat()
+    #expect(lstat(base + ".link", &status) == 0 && status.st_mode & S_IFMT == S_IFLNK)
+    mkfifo(base + ".pipe", 0o600)
+    for name in [base + ".pipe", "/dev/null", "/tmp"] {
+      await #expect(throws: ZGossipNodeError.fileIrregular(name)) { try await client.save(to: name) }
+      await #expect(throws: ZGossipNodeError.fileIrregular(name)) { try await client.configure(file: name) }
+    }
+    unlink(base + ".link")
+    unlink(base + ".pipe")
     let saved = try ZPLDocument(parsing: TextFile(name: base + ".saved").read())
     #expect(saved["server/timeout"] == "500")
     #expect(saved["zgossip/connect/endpoint"] == "tcp://127.0.0.1:\(port)")
