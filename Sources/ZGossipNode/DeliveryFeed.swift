@@ -76,6 +76,14 @@ final class DeliveryQueue: Sendable {
     var nextID: UInt64 = 0
     var isFinished = false
 
+    /// Takes the oldest batch, with what was lost before it; also says whether the queue is full no longer.
+    mutating func take(limit: Int) -> (batch: ZGossipBatch?, hasRoom: Bool) {
+      let wasFull = bytes >= limit
+      guard let batch = popFirst()?.after(losing: lost) else { return (nil, false) }
+      lost = 0
+      return (batch, wasFull && bytes < limit)
+    }
+
     mutating func popFirst() -> ZGossipBatch? {
       guard first < batches.count, let batch = batches[first].take() else { return nil }
       first += 1
@@ -131,12 +139,7 @@ final class DeliveryQueue: Sendable {
 
   /// Takes the oldest batch without waiting.
   private func take() -> ZGossipBatch? {
-    let (batch, hasRoom) = state.withLock { state -> (ZGossipBatch?, Bool) in
-      let wasFull = state.bytes >= limit
-      let batch = state.popFirst()?.after(losing: state.lost)
-      if batch != nil { state.lost = 0 }
-      return (batch, wasFull && state.bytes < limit)
-    }
+    let (batch, hasRoom) = state.withLock { $0.take(limit: limit) }
     if hasRoom { onRoom() }
     return batch
   }
@@ -150,12 +153,17 @@ final class DeliveryQueue: Sendable {
     }
     return await withTaskCancellationHandler {
       await withUnsafeContinuation { continuation in
+        var hasRoom = false
         let ready = state.withLock { state -> ZGossipBatch?? in
-          if let batch = state.popFirst() { return .some(batch) }
+          // One may have come since.
+          let taken = state.take(limit: limit)
+          hasRoom = taken.hasRoom
+          if let batch = taken.batch { return .some(batch) }
           if state.isFinished || Task.isCancelled { return .some(nil) }
           state.waiting.append((id, continuation))
           return nil
         }
+        if hasRoom { onRoom() }
         if let ready { continuation.resume(returning: ready) }
       }
     } onCancel: {

@@ -8,18 +8,19 @@ import ZeroMQ
 extension NodeDriver {
   /// Learns from the monitors, and tries again what waits for it.
   func watch(now: Instant) {
-    if let listener, listener.isMonitorReadable { watch(listener) }
+    if let listener, listener.isMonitorReadable { watch(listener, now: now) }
     for upstream in upstreams {
       if upstream.isMonitorReadable { watch(upstream, now: now) }
+      if upstream.givenUpAt <= now { renew(upstream, now: now) }
       if upstream.retryAt <= now { reopen(upstream, now: now) }
       if upstream.isUp, upstream.link == nil { open(upstream, now: now) }
     }
   }
 
-  private func watch(_ listener: Listener) {
+  private func watch(_ listener: Listener, now: Instant) {
     listener.isMonitorReadable = false
     while let event = try? listener.monitor?.next() {
-      if case .handshakeFailed(let reason) = event { handshakeFailed("a client", reason) }
+      if case .handshakeFailed(let reason) = event { handshakeFailed("a client", reason, now: now) }
     }
   }
 
@@ -30,21 +31,37 @@ extension NodeDriver {
       case .handshakeSucceeded:
         // A loss that was not told before is one all the same.
         close(upstream, now: now)
-        upstream.isUp = true
+        upstream.cameUp(now: now)
         open(upstream, now: now)
       case .disconnected:
         close(upstream, now: now)
-        upstream.isUp = false
+        upstream.wentDown(now: now)
       case .handshakeFailed(let reason):
-        handshakeFailed(upstream.endpoint, reason)
+        upstream.wentDown(now: now)
+        handshakeFailed(upstream.endpoint, reason, now: now)
+      case .connecting, .connected: upstream.givenUpAt = .never
       default: break
       }
     }
   }
 
-  private func handshakeFailed(_ whose: String, _ reason: ZeroMQHandshakeFailure) {
+  private func handshakeFailed(_ whose: String, _ reason: ZeroMQHandshakeFailure, now: Instant) {
     counters.handshakesFailed &+= 1
-    configuration.log?("the handshake with \(whose) failed: \(reason)")
+    say("the handshake with \(whose) failed: \(reason)", now: now)
+  }
+
+  /// Tells the log, though not the same again and again.
+  func say(_ text: @autoclosure () -> String, now: Instant) {
+    guard let log = configuration.log else { return }
+    let text = text()
+    if news.isDue(text, now: now) { log(text) }
+  }
+
+  /// Makes a connection anew that the library does not try again: where one end broke the protocol or was refused, its
+  /// session ends for good.
+  private func renew(_ upstream: Upstream, now: Instant) {
+    say("the connection to \(upstream.endpoint) broke off: to be tried again now and then", now: now)
+    drop(upstream, now: now)
   }
 
   private func open(_ upstream: Upstream, now: Instant) {
@@ -52,7 +69,13 @@ extension NodeDriver {
     guard owners.indices.contains(link) else { return engine.close(link, now: now) }
     upstream.link = link
     owners[link] = .upstream(upstream)
+    clear(link)
+  }
+
+  private func clear(_ link: Int) {
     pending[link] = []
+    unechoed[link] = []
+    wasAsked[link] = false
   }
 
   /// Tells the engine that a connection of ours is gone.
@@ -64,7 +87,7 @@ extension NodeDriver {
 
   private func forget(_ link: Int, now: Instant) {
     owners[link] = .none
-    pending[link] = []
+    clear(link)
     engine.close(link, now: now)
   }
 
@@ -77,7 +100,7 @@ extension NodeDriver {
   }
 
   private func retry(_ upstream: Upstream, now: Instant) {
-    upstream.retryAt = now + upstream.nextPause(limit: configuration.faultPause.asNanoseconds)
+    upstream.retryAt = now + upstream.nextPause(limit: configuration.faultPause.asNanoseconds, now: now)
   }
 
   /// Closes a connection of ours that is of no use, to be tried again later.
@@ -127,18 +150,18 @@ extension NodeDriver {
       counters.refused &+= 1
       return
     }
-    upstream.wasHeard = true
     let verdict = engine.receive(
       socket.message, parts: parts, peer: socket.grapevinePeer, from: link, now: now, into: &changes)
     switch verdict {
     case .fine: break
     case .isSelf:
-      configuration.log?("\(upstream.endpoint) is this node itself")
+      say("\(upstream.endpoint) is this node itself", now: now)
+      upstream.isSelf = true
       drop(upstream, now: now)
     case .malformed: counters.malformed &+= 1
     case .hostile:
       counters.malformed &+= 1
-      configuration.log?("\(upstream.endpoint) sends what is no ZGossip: closed, to be tried again later")
+      say("\(upstream.endpoint) sends what is no ZGossip: closed, to be tried again later", now: now)
       drop(upstream, now: now)
     }
   }
@@ -160,6 +183,10 @@ extension NodeDriver {
     let peer = message.count <= 4 ? socket.grapevinePeer : client.peer
     if peer != client.peer { listener.update(index) { $0.peer = peer } }
     let verdict = engine.receive(message, parts: parts, peer: peer, from: link, now: now, into: &changes)
+    heardAt[link] = now
+    if !unechoed[link].isEmpty, message.elementsEqual(unechoed[link]) {
+      unechoed[link].removeAll(keepingCapacity: true)
+    }
     switch verdict {
     case .fine: break
     case .isSelf:
@@ -168,7 +195,7 @@ extension NodeDriver {
     case .malformed: counters.malformed &+= 1
     case .hostile:
       counters.malformed &+= 1
-      configuration.log?("a client sends what is no ZGossip: not listened to for some time")
+      say("a client sends what is no ZGossip: not listened to for some time", now: now)
       ignore(listener, index, link, now: now)
     }
   }
@@ -209,7 +236,7 @@ extension NodeDriver {
       return nil
     }
     owners[link] = .client
-    pending[link] = []
+    clear(link)
     return link
   }
 }
@@ -275,10 +302,15 @@ extension NodeDriver {
       pending[link] = []
       counters.sent &+= 1
     }
+    let isForeign = peer != nil && engine.isOurs(link) == false
     for _ in 0..<Self.turn {
       let length = engine.write(link, into: buffer, now: now)
       guard length > 0 else { return .idle }
       let message = UnsafeRawBufferPointer(rebasing: buffer[..<length])
+      if isForeign, length > ZGossipMessage.headSize, message[2] == ZGossipKind.publish.rawValue {
+        unechoed[link].removeAll(keepingCapacity: true)
+        unechoed[link].append(contentsOf: message)
+      }
       switch try? socket.send(message, to: peer) {
       case .sent: counters.sent &+= 1
       case .full:

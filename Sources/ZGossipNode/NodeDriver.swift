@@ -35,6 +35,9 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   static let retryTime: Nanoseconds = 10_000_000
   /// Time between questions to other nodes whether they have everything, while the node ends. Chosen here.
   static let askTime: Nanoseconds = 50_000_000
+  /// Time for which a client of another system may be silent before it counts as having read everything, while the node
+  /// ends. Chosen here: one that is held up for less loses nothing.
+  static let echoTime: Nanoseconds = 2_000_000_000
 
   let configuration: ZGossipNodeConfiguration
   let settings: SocketSettings
@@ -42,14 +45,22 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   let stage: TupleStage
   let feed: DeliveryFeed
   var engine: ZGossipEngine
-  var changes = ChangeBuffer()
+  var changes: ChangeBuffer
   var counters = ZGossipNodeCounters()
+  var news = RareNews()
   var listener: Listener?
   var upstreams: [Upstream] = []
   var nextUpstream: UInt32 = 1
   var owners = [Owner](repeating: .none, count: linkLimit)
   /// The one message of a link that its connection had no room for; empty for none.
   var pending = [[UInt8]](repeating: [], count: linkLimit)
+  /// The last tuple that a client of another system was sent and has not sent back; empty for none.
+  var unechoed = [[UInt8]](repeating: [], count: linkLimit)
+  /// When the client of a link was heard last.
+  var heardAt = [Instant](repeating: Instant(), count: linkLimit)
+  /// Whether the server of a link was asked, since the end began, for an answer behind all tuples.
+  var wasAsked = [Bool](repeating: false, count: linkLimit)
+  private var endsSince = Instant()
   let buffer: UnsafeMutableRawBufferPointer
   var taken: TupleStage.Buffer
   var takenAt = 0
@@ -75,6 +86,9 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
     self.configuration = configuration
     self.stage = stage
     self.feed = feed
+    // Less than half of it is filled when a change comes, and several may come of one message.
+    let longest = configuration.engine.tuples.valueLimit + ZGossipMessage.keyLimit
+    changes = ChangeBuffer(bytes: max(1 << 20, 4 * longest))
     engine = ZGossipEngine(configuration: configuration.engine, identity: identity, seed: seed)
     settings = SocketSettings(
       configuration: configuration, identity: identity, messageLimit: engine.messageLimit)
@@ -135,19 +149,24 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
 
   /// Looks at the sockets once more before the loop sleeps: what they had to tell may have been told to a `send`.
   private func look() {
-    if let listener, !listener.isReadable {
-      listener.isReadable = (try? listener.socket.events.contains(.readable)) ?? false
+    if let listener {
+      listener.isReadable = listener.isReadable || hasNews(listener.socket)
+      listener.isMonitorReadable = listener.isMonitorReadable || hasNews(listener.monitor?.socket)
     }
-    for upstream in upstreams where !upstream.isReadable {
-      guard let socket = upstream.socket else { continue }
-      upstream.isReadable = (try? socket.events.contains(.readable)) ?? false
+    for upstream in upstreams {
+      upstream.isReadable = upstream.isReadable || hasNews(upstream.socket)
+      upstream.isMonitorReadable = upstream.isMonitorReadable || hasNews(upstream.monitor?.socket)
     }
+  }
+
+  private func hasNews(_ socket: ZeroMQSocket?) -> Bool {
+    (try? socket?.events.contains(.readable)) ?? false
   }
 
   private func nextWait(isBusy: Bool, isPaused: Bool, now: Instant) -> EventLoopWait {
     if case .closed = phase { return EventLoopWait(wantsReadable: false) }
     var deadline = engine.nextDeadline
-    for upstream in upstreams { deadline = min(deadline, upstream.retryAt) }
+    for upstream in upstreams { deadline = min(deadline, upstream.retryAt, upstream.givenUpAt) }
     if isPaused, let pausedSince {
       deadline = min(deadline, pausedSince + configuration.readerPatience.asNanoseconds)
     }
@@ -159,7 +178,11 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
     }
     let hasMore =
       listener?.isReadable == true || upstreams.contains { $0.isReadable && $0.socket != nil }
-    if isBusy || (hasMore && !isPaused) { deadline = now }
+    // Monitors are read even while readers are waited for. One that was just opened tells nothing to a poller before
+    // it was read once.
+    let hasEvents =
+      listener?.isMonitorReadable == true || upstreams.contains { $0.isMonitorReadable && $0.monitor != nil }
+    if isBusy || hasEvents || (hasMore && !isPaused) { deadline = now }
     return EventLoopWait(deadline: deadline)
   }
 
@@ -234,18 +257,12 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
     closeWaiters.append(continuation)
     guard case .running = phase else { return }
     stage.close()
-    phase = .draining(until: MonotonicClock.now() + limit.asNanoseconds)
+    endsSince = MonotonicClock.now()
+    phase = .draining(until: endsSince + limit.asNanoseconds)
   }
 
   private func endDraining(by end: Instant, isBusy: Bool, now: Instant) {
-    // A connection that never was up may still come up, and what was published is for it too.
-    var isSettled = upstreams.allSatisfy { $0.link != nil || $0.wasHeard || $0.retryAt != .never }
-    let asks = now >= askAt
-    if asks { askAt = now + Self.askTime }
-    for link in owners.indices where !owners[link].isNone && !engine.isSettled(link, now: now) {
-      isSettled = false
-      if asks { engine.ask(link, now: now) }
-    }
+    let isSettled = areSettled(now: now)
     let isDone = !isBusy && !isBlocked && hasTakenAll && isSettled
     guard isDone || now >= end else { return }
     let rest = Int32(clamping: max(1, end.since(now) / 1_000_000))
@@ -253,6 +270,34 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
     for upstream in upstreams { upstream.close(poller: poller, linger: rest) }
     phase = .lingering(until: end)
     _ = linger(until: end, now: now)
+  }
+
+  /// Whether all that should have what is here have it, as far as that can be known; asks those that say so.
+  private func areSettled(now: Instant) -> Bool {
+    let asks = now >= askAt
+    if asks { askAt = now + Self.askTime }
+    // A connection that is down may come up again, and what was published is for it too.
+    let isEmpty = engine.status == 0 && engine.tombstoneCount == 0
+    var result = isEmpty || upstreams.allSatisfy { $0.link != nil || $0.isSelf }
+    for link in owners.indices where !owners[link].isNone {
+      switch (owners[link], engine.isOurs(link)) {
+      case (.client, false): if !hasRead(link, now: now) { result = false }
+      case (.upstream, false):
+        // One answer that comes behind all that was published before the end.
+        if !wasAsked[link], hasTakenAll { wasAsked[link] = engine.ask(link, now: now) }
+        if !wasAsked[link] { result = false }
+      default: if asks { engine.ask(link, now: now) }
+      }
+      if !engine.isSettled(link, now: now) { result = false }
+    }
+    return result
+  }
+
+  /// Whether a client of another system has read what it was sent: it sends back what is new to it. One that is silent
+  /// for long enough has nothing to send back.
+  private func hasRead(_ link: Int, now: Instant) -> Bool {
+    guard !unechoed[link].isEmpty else { return true }
+    return max(endsSince, heardAt[link]) + Self.echoTime <= now
   }
 
   private func linger(until end: Instant, now: Instant) -> EventLoopWait {

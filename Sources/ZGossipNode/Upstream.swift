@@ -15,13 +15,17 @@ final class Upstream {
   var link: Int?
   /// Whether the handshake is done: always so over inproc, which tells of no connections.
   var isUp = false
-  /// Whether it was ever up and heard of.
-  var wasHeard = false
   /// Whether something may be there to receive.
   var isReadable = false
   var isMonitorReadable = false
   /// When it is opened again after it was closed for faults.
   var retryAt = Instant.never
+  /// When it counts as given up by the library, which does not say so, since it was lost and is not tried again.
+  var givenUpAt = Instant.never
+  /// When the last handshake was done.
+  private var upSince: Instant?
+  /// Whether its other end is this very node.
+  var isSelf = false
   /// Since when an inproc connection takes nothing: its other end is gone, or stuck.
   var blockedSince: Instant?
   private var pause: Nanoseconds = 0
@@ -62,12 +66,30 @@ final class Upstream {
     retryAt = .never
   }
 
+  /// Notes that the handshake is done.
+  func cameUp(now: Instant) {
+    isUp = true
+    upSince = now
+    givenUpAt = .never
+  }
+
+  /// Notes that the connection is lost, or did not come to be.
+  func wentDown(now: Instant) {
+    isUp = false
+    givenUpAt = now + Self.retryPatience
+  }
+
+  /// Time in which the library says that it tries a lost connection again. Chosen here: it says so at once or never.
+  private static let retryPatience: Nanoseconds = 500_000_000
+
   /// Closes the sockets.
   ///
   /// - Parameter linger: Milliseconds for which what waits may still be sent.
   func close(poller: ZeroMQPoller, linger: Int32 = 0) {
     isUp = false
     isReadable = false
+    isMonitorReadable = false
+    givenUpAt = .never
     guard let socket else { return }
     poller.remove(socket)
     try? socket.setLinger(milliseconds: linger)
@@ -89,8 +111,11 @@ final class Upstream {
     return self.monitor == nil
   }
 
-  /// Says how long to wait before the next attempt: longer each time, up to the limit.
-  func nextPause(limit: Nanoseconds) -> Nanoseconds {
+  /// Says how long to wait before the next attempt: longer each time, up to the limit, until the connection was good
+  /// for longer than the last pause.
+  func nextPause(limit: Nanoseconds, now: Instant) -> Nanoseconds {
+    if let upSince, upSince + pause <= now { pause = 0 }
+    upSince = nil
     pause = min(max(pause &* 2, 1_000_000_000), max(limit, 1_000_000))
     return pause
   }

@@ -38,8 +38,9 @@ public struct ZGossipNodeConfiguration: Sendable {
   /// The longest message that is taken from others, in bytes; who sends a longer one is disconnected. No less than the
   /// engine needs.
   ///
-  /// Default: 1 MiB, chosen here: values of other systems that are too long are refused, and not their connections.
-  public var messageBytes = 1 << 20
+  /// Default: 64 MiB, chosen here: values of other systems that are too long are refused, and not their connections,
+  /// as a server that has one would send it again with every connection, and nothing behind it were heard.
+  public var messageBytes = 64 << 20
 
   /// Time for which a client that sent too many malformed messages is not listened to; also the longest pause before
   /// a server that did is connected to again.

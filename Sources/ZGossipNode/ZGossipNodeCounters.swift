@@ -18,7 +18,7 @@ public struct ZGossipNodeCounters: Sendable {
   public var refused: UInt64 = 0
   /// Connections, ours and others', whose handshake failed.
   public var handshakesFailed: UInt64 = 0
-  /// Connections of ours that were closed because of malformed messages.
+  /// Connections of ours that were closed because of malformed messages, or that broke off and were made anew.
   public var connectionsDropped: UInt64 = 0
   /// Tuples of `post` that the map refused, for want of room or because of their lifetime.
   public var postsRefused: UInt64 = 0

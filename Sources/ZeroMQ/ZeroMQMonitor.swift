@@ -8,6 +8,8 @@ import Synchronization
 
 /// Something that happened to a connection or a binding.
 public enum ZeroMQMonitorEvent: Equatable, Sendable {
+  /// A connection is being made, or will be tried again after a pause.
+  case connecting
   /// A connection was made; the handshake follows.
   case connected
   /// Somebody connected; the handshake follows.
@@ -99,6 +101,7 @@ public final class ZeroMQMonitor {
     let event = message.loadUnaligned(as: UInt16.self)
     let value = message.loadUnaligned(fromByteOffset: 2, as: Int32.self)
     switch Int32(event) {
+    case ZMQ_EVENT_CONNECT_DELAYED, ZMQ_EVENT_CONNECT_RETRIED: return .connecting
     case ZMQ_EVENT_CONNECTED: return .connected
     case ZMQ_EVENT_ACCEPTED: return .accepted
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: return .handshakeSucceeded

@@ -60,7 +60,7 @@ import ZeroMQ
     try good.publish("good", "1")
     #expect(await has(node, "good", "1"))
     #expect(await node.tuple(at: "not heard any more") == nil)
-    #expect(await node.counters.clients == 1)
+    #expect(await eventually { await node.counters.clients == 1 })
     // Another connection begins anew.
     let again = try Stranger(.dealer)
     try again.socket.connect(place)
