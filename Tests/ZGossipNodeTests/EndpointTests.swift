@@ -5,8 +5,14 @@ import ZeroMQ
 
 @testable import ZGossipNode
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
 /// Where nodes listen, who gets in, and what settings say about that.
-@Suite(.timeLimit(.minutes(5))) struct EndpointTests {
+@Suite(.ownThread, .timeLimit(.minutes(5))) struct EndpointTests {
   @Test func portsAreTold() async throws {
     let node = try makeNode()
     #expect(await node.port == 0)

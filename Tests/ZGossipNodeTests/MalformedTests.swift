@@ -5,7 +5,7 @@ import ZGossipNode
 
 @testable import ZeroMQ
 
-@Suite("zgossip: malformed messages")
+@Suite("zgossip: malformed messages", .ownThread)
 struct MalformedTests {
   /// What ends a node of CZMQ: another signature, an unknown kind, another version, half of a head, half of a tuple,
   /// nothing at all, and two parts.

@@ -6,7 +6,9 @@ import Testing
 import ZGossipNode
 
 /// One after the other: they wait for processes, and each other's load is no part of them.
-@Suite("zgossip: ours among real nodes", .serialized, .enabled(if: RealPeer.isBuilt, "make zgossip-peers"))
+@Suite(
+  "zgossip: ours among real nodes", .ownThread, .serialized,
+  .enabled(if: RealPeer.isBuilt, "make zgossip-peers"))
 struct MixedTests {
   /// Three real nodes and three of ours.
   struct Six {

@@ -4,7 +4,9 @@ import GrapevineTransport
 import Testing
 import ZGossipNode
 
-@Suite("zgossip: trouble with real nodes", .serialized, .enabled(if: RealPeer.isBuilt, "make zgossip-peers"))
+@Suite(
+  "zgossip: trouble with real nodes", .ownThread, .serialized,
+  .enabled(if: RealPeer.isBuilt, "make zgossip-peers"))
 struct MixedTroubleTests {
   /// A real node and one of ours, with a link between them.
   struct Pair {

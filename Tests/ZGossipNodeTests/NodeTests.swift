@@ -6,7 +6,7 @@ import ZeroMQ
 @testable import ZGossipNode
 
 /// Nodes of ours among themselves.
-@Suite(.timeLimit(.minutes(5))) struct NodeTests {
+@Suite(.ownThread, .timeLimit(.minutes(5))) struct NodeTests {
   @Test(arguments: ["tcp", "ipc", "inproc"])
   func twoNodesHoldTheSame(_ transport: String) async throws {
     let (server, client) = (try makeNode(), try makeNode())

@@ -7,7 +7,7 @@ import ZeroMQ
 
 /// Our nodes and real ones, over TCP.
 @Suite(
-  "zgossip: real nodes and ours", .enabled(if: RealPeer.isBuilt, "make zgossip-peers"),
+  "zgossip: real nodes and ours", .ownThread, .enabled(if: RealPeer.isBuilt, "make zgossip-peers"),
   .timeLimit(.minutes(2)))
 struct RealNodeTests {
   private func dump(_ node: ZGossipNode) async -> String {

@@ -4,7 +4,7 @@ import Foundation
 import Testing
 import ZGossip
 
-@Suite("zgossip: real nodes", .enabled(if: RealPeer.isBuilt, "make zgossip-peers"))
+@Suite("zgossip: real nodes", .ownThread, .enabled(if: RealPeer.isBuilt, "make zgossip-peers"))
 struct RealPeerTests {
   @Test("two real nodes come to hold the same, and their tables can be compared with ours")
   func pair() throws {

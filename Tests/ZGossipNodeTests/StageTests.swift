@@ -6,7 +6,7 @@ import ZeroMQ
 @testable import ZGossipNode
 
 /// The way from tasks to the node's thread and back.
-@Suite(.timeLimit(.minutes(5))) struct StageTests {
+@Suite(.ownThread, .timeLimit(.minutes(5))) struct StageTests {
   @Test func lifetimesAndBytesComeThrough() throws {
     let stage = TupleStage(bytes: 0, valueLimit: 8)
     var buffer = stage.emptyBuffer()
