@@ -77,7 +77,7 @@ struct Report {
     }
   }
 
-  /// How many tuples there are; in JSON also who is connected, and what was received and sent.
+  /// How many tuples there are; in JSON also who is connected, and what was received, sent and refused.
   func status(_ tuples: Int, _ counters: ZGossipNodeCounters, _ output: inout JSONWriter) {
     guard isJSON else { return line("STATUS", "tuples", tuples, &output) }
     output.object {
@@ -88,7 +88,11 @@ struct Report {
       $0.field("received", counters.received)
       $0.field("sent", counters.sent)
       $0.field("malformed", counters.malformed)
+      $0.field("ignored", counters.ignored + counters.engine.ignored)
       $0.field("handshakesFailed", counters.handshakesFailed)
+      $0.field("clientsRefused", counters.refused)
+      $0.field("tuplesRefused", counters.engine.refused)
+      $0.field("resyncs", counters.engine.resyncs)
     }
   }
 

@@ -11,8 +11,12 @@ struct Client {
   var link: Int?
   /// What it said of itself in the handshake.
   var peer: MemberID?
+  /// The descriptor of its connection; nil over inproc, which tells of no connections.
+  var descriptor: Int32?
   /// Until when its messages are dropped unread.
   var ignoredUntil = Instant()
+  /// When it is forgotten, as its connection is lost; what it sent before is still to be read.
+  var leavesAt = Instant.never
 }
 
 /// The ROUTER, its monitor and its clients.
@@ -26,6 +30,10 @@ final class Listener {
   var isReadable = true
   var isMonitorReadable = true
   private var hasDomain = false
+  /// Those that were refused and told so lately.
+  private var told: [(routingID: [UInt8], at: Instant)] = []
+  /// When the clients were last asked whether they are there.
+  var probedAt: Instant?
 
   /// The tag of the ROUTER at the poller; the monitor has the next.
   static let tag: UInt32 = 0
@@ -93,6 +101,33 @@ final class Listener {
     let ignored = clients.indices.filter { clients[$0].link == nil }
     if ignored.count > Self.ignoredLimit, let oldest = ignored.first { remove(oldest) }
   }
+
+  /// Notes that the connection with a descriptor is lost.
+  func lost(_ descriptor: Int32, now: Instant) {
+    guard let index = clients.firstIndex(where: { $0.descriptor == descriptor }) else { return }
+    clients[index].descriptor = nil
+    clients[index].leavesAt = now + Self.leavingTime
+  }
+
+  /// A client that is to be forgotten now; nil when there is none.
+  func leaver(now: Instant) -> Int? { clients.firstIndex { $0.leavesAt <= now } }
+
+  /// When the next client is to be forgotten.
+  var nextLeave: Instant { clients.reduce(.never) { min($0, $1.leavesAt) } }
+
+  /// Whether who sent the last message may be told that it is not known: seldom, as some answer at once.
+  func mayTell(now: Instant) -> Bool {
+    told.removeAll { $0.at + Self.tellTime <= now }
+    guard told.count < Self.ignoredLimit else { return false }
+    guard !told.contains(where: { $0.routingID.elementsEqual(socket.peer) }) else { return false }
+    told.append((Array(socket.peer), now))
+    return true
+  }
+
+  /// Time in which the last messages of a lost connection arrive. Chosen here: the library hands them over at once.
+  private static let leavingTime: Nanoseconds = 50_000_000
+  /// Time between two answers to one client that is not known. Chosen here.
+  static let tellTime: Nanoseconds = 1_000_000_000
 
   /// Ends the ROUTER.
   func close(poller: ZeroMQPoller, linger: Int32) {

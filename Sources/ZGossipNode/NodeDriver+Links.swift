@@ -20,7 +20,11 @@ extension NodeDriver {
   private func watch(_ listener: Listener, now: Instant) {
     listener.isMonitorReadable = false
     while let event = try? listener.monitor?.next() {
-      if case .handshakeFailed(let reason) = event { handshakeFailed("a client", reason, now: now) }
+      switch event {
+      case .handshakeFailed(let reason): handshakeFailed("a client", reason, now: now)
+      case .disconnected(let descriptor): listener.lost(descriptor, now: now)
+      default: break
+      }
     }
   }
 
@@ -72,7 +76,7 @@ extension NodeDriver {
     clear(link)
   }
 
-  private func clear(_ link: Int) {
+  func clear(_ link: Int) {
     pending[link] = []
     unechoed[link] = []
     wasAsked[link] = false
@@ -85,7 +89,7 @@ extension NodeDriver {
     forget(link, now: now)
   }
 
-  private func forget(_ link: Int, now: Instant) {
+  func forget(_ link: Int, now: Instant) {
     owners[link] = .none
     clear(link)
     engine.close(link, now: now)
@@ -112,7 +116,7 @@ extension NodeDriver {
   }
 
   /// Tells the engine that a client is gone.
-  private func lose(client link: Int, now: Instant) {
+  func lose(client link: Int, now: Instant) {
     if let listener, let index = listener.find(link: link) { listener.remove(index) }
     forget(link, now: now)
   }
@@ -122,6 +126,12 @@ extension NodeDriver {
 extension NodeDriver {
   /// Takes messages of all connections, by turns.
   func receiveAll(now: Instant) {
+    let refused = engine.counters.refused
+    defer {
+      if engine.counters.refused != refused {
+        say("tuples of others are refused: there is no room, or their values are too long", now: now)
+      }
+    }
     if let listener, listener.isReadable {
       for _ in 0..<Self.turn * 4 {
         guard let parts = (try? listener.socket.receive()) ?? nil else {
@@ -164,80 +174,6 @@ extension NodeDriver {
       say("\(upstream.endpoint) sends what is no ZGossip: closed, to be tried again later", now: now)
       drop(upstream, now: now)
     }
-  }
-
-  private func receive(_ parts: Int, _ listener: Listener, now: Instant) {
-    counters.received &+= 1
-    let socket = listener.socket
-    guard let index = listener.find(socket.peer) ?? take(listener, now: now) else {
-      counters.refused &+= 1
-      return
-    }
-    let client = listener.clients[index]
-    guard let link = client.link ?? takeAgain(listener, index, now: now) else {
-      counters.ignored &+= 1
-      return
-    }
-    let message = socket.message
-    // Only greetings come first on a new connection, which may have an old one's routing id.
-    let peer = message.count <= 4 ? socket.grapevinePeer : client.peer
-    if peer != client.peer { listener.update(index) { $0.peer = peer } }
-    let verdict = engine.receive(message, parts: parts, peer: peer, from: link, now: now, into: &changes)
-    heardAt[link] = now
-    if !unechoed[link].isEmpty, message.elementsEqual(unechoed[link]) {
-      unechoed[link].removeAll(keepingCapacity: true)
-    }
-    switch verdict {
-    case .fine: break
-    case .isSelf:
-      sayWho(listener)
-      ignore(listener, index, link, now: now)
-    case .malformed: counters.malformed &+= 1
-    case .hostile:
-      counters.malformed &+= 1
-      say("a client sends what is no ZGossip: not listened to for some time", now: now)
-      ignore(listener, index, link, now: now)
-    }
-  }
-
-  /// Tells the node's own other end of a connection to itself, which gives that up then.
-  private func sayWho(_ listener: Listener) {
-    guard ZGossipMessage.writeHead(.pong, into: buffer) else { return }
-    let length = ZGossipMessage.headSize + MemoryLayout<UInt64>.size
-    buffer.storeBytes(
-      of: settings.identity.value.bigEndian, toByteOffset: ZGossipMessage.headSize, as: UInt64.self)
-    _ = try? listener.socket.send(
-      UnsafeRawBufferPointer(rebasing: buffer[..<length]), to: listener.socket.peer)
-  }
-
-  private func ignore(_ listener: Listener, _ index: Int, _ link: Int, now: Instant) {
-    listener.ignore(index, until: now + configuration.faultPause.asNanoseconds)
-    forget(link, now: now)
-  }
-
-  /// Takes a new client in; nil when all links are taken.
-  private func take(_ listener: Listener, now: Instant) -> Int? {
-    guard let link = openClient(now: now) else { return nil }
-    return listener.add(
-      Client(routingID: Array(listener.socket.peer), link: link, peer: listener.socket.grapevinePeer))
-  }
-
-  /// Listens again to a client that was not listened to for long enough.
-  private func takeAgain(_ listener: Listener, _ index: Int, now: Instant) -> Int? {
-    guard listener.clients[index].ignoredUntil <= now, let link = openClient(now: now) else { return nil }
-    listener.update(index) { $0.link = link }
-    return link
-  }
-
-  private func openClient(now: Instant) -> Int? {
-    guard let link = engine.open(.server, now: now) else { return nil }
-    guard owners.indices.contains(link) else {
-      engine.close(link, now: now)
-      return nil
-    }
-    owners[link] = .client
-    clear(link)
-    return link
   }
 }
 

@@ -116,6 +116,7 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
       receiveAll(now: now)
       takeStaged(now: now)
     }
+    forgetLeavers(now: now)
     engine.advance(now: now, into: &changes)
     tell()
     let isBusy = writeAll(now: now)
@@ -167,6 +168,7 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
     if case .closed = phase { return EventLoopWait(wantsReadable: false) }
     var deadline = engine.nextDeadline
     for upstream in upstreams { deadline = min(deadline, upstream.retryAt, upstream.givenUpAt) }
+    if let listener, !listener.isReadable { deadline = min(deadline, listener.nextLeave) }
     if isPaused, let pausedSince {
       deadline = min(deadline, pausedSince + configuration.readerPatience.asNanoseconds)
     }

@@ -18,8 +18,8 @@ public enum ZeroMQMonitorEvent: Equatable, Sendable {
   case handshakeSucceeded
   /// The connection was refused in its handshake.
   case handshakeFailed(ZeroMQHandshakeFailure)
-  /// A connection is lost.
-  case disconnected
+  /// A connection is lost: that of the descriptor, which `ZeroMQSocket.sourceDescriptor` told of its messages.
+  case disconnected(Int32)
   /// A binding failed, with the error number.
   case bindFailed(Int32)
   /// The socket is gone, and with it all that it had to send or was allowed to keep; the last event.
@@ -108,7 +108,7 @@ public final class ZeroMQMonitor {
     case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: return .handshakeFailed(.system(value))
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: return .handshakeFailed(.refused(value))
     case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: return .handshakeFailed(Self.failure(value))
-    case ZMQ_EVENT_DISCONNECTED: return .disconnected
+    case ZMQ_EVENT_DISCONNECTED: return .disconnected(value)
     case ZMQ_EVENT_BIND_FAILED: return .bindFailed(value)
     case ZMQ_EVENT_MONITOR_STOPPED:
       isStopped = true

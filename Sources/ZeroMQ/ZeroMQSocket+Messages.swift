@@ -106,6 +106,10 @@ extension ZeroMQSocket {
     zmq_msg_gets(sender + 1, name).map { String(cString: $0) }
   }
 
+  /// The descriptor of the connection that the message received last came over; nil over `inproc`. The library uses a
+  /// descriptor again when its connection is lost.
+  public var sourceDescriptor: Int32? { metadata("__fd").flatMap { Int32($0) } }
+
   private func receivePart(_ part: UnsafeMutablePointer<zmq_msg_t>) throws(ZeroMQError) -> Bool {
     guard handle != nil else { throw .terminated }
     while zmq_msg_recv(part, handle, ZMQ_DONTWAIT) < 0 {

@@ -121,6 +121,98 @@ import ZeroMQ
     #expect(await has(node, "second", "2"))
   }
 
+  @Test func aClientThatGoesMakesRoomAtOnce() async throws {
+    let node = try makeNode { $0.engine.links = 1 }
+    let place = try await node.bind(endpoint("tcp"))
+    let first = try Stranger(.dealer)
+    try first.socket.connect(place)
+    try first.publish("first", "1")
+    #expect(await has(node, "first", "1"))
+    let second = try Stranger(.dealer)
+    try second.socket.connect(place)
+    try second.say(.hello)
+    // It is told that it is not known, so that it says HELLO again.
+    #expect(try second.hears(.invalid))
+    first.socket.close()
+    #expect(await eventually { await node.counters.clients == 0 })
+    try second.say(.ping)
+    #expect(try second.hears(.pong))
+    try second.say(.hello)
+    #expect(try second.hearTuple() == "first=1")
+  }
+
+  @Test func aClientWhoseHelloWasLostIsAskedForIt() async throws {
+    let node = try makeNode()
+    try await node.publish("mine", "1")
+    let client = try Stranger(.dealer)
+    try client.socket.connect(try await node.bind(endpoint("tcp")))
+    try client.say(.ping)
+    #expect(try client.hears(.invalid))
+    try client.say(.hello)
+    #expect(try client.hearTuple() == "mine=1")
+  }
+
+  @Test func theEndWaitsForAServerThatHasNotAnswered() async throws {
+    // No other signs of life are to be answered.
+    let node = try makeNode { $0.engine.timeout = .seconds(600) }
+    let server = try Stranger(.router)
+    try await node.connect(try server.socket.bind(endpoint("tcp")))
+    #expect(try server.hears(.ping))
+    try server.say(.pong)
+    #expect(try server.hears(.ping))
+    try server.say(.pong)
+    try await node.publish("last", "1")
+    let end = Task { await node.close(within: .seconds(20)) }
+    #expect(try server.hearTuple() == "last=1")
+    #expect(try server.hears(.ping))
+    // It has forgotten the node: everything is to be said again.
+    try server.say(.invalid)
+    try server.say(.pong)
+    #expect(try server.hears(.hello))
+    #expect(try server.hearTuple() == "last=1")
+    #expect(try server.hears(.ping))
+    try server.say(.pong)
+    await end.value
+  }
+
+  @Test func theEndWaitsForTheEchoOfAClient() async throws {
+    let node = try makeNode()
+    let client = try Stranger(.dealer)
+    try client.socket.connect(try await node.bind(endpoint("tcp")))
+    try client.say(.hello)
+    #expect(await eventually { await node.counters.clients == 1 })
+    try await node.publish("last", "1")
+    #expect(try client.hearTuple() == "last=1")
+    let start = ContinuousClock.now
+    let end = Task { await node.close(within: .seconds(20)) }
+    #expect(await eventually { await node.isClosed })
+    try client.publish("last", "1")
+    await end.value
+    #expect(ContinuousClock.now - start < .seconds(1.5))
+  }
+
+  @Test func longValuesOfOthersAreRefusedAndNotTheirConnection() async throws {
+    let node = try makeNode()
+    let server = try Stranger(.router)
+    try await node.connect(try server.socket.bind(endpoint("tcp")))
+    #expect(try server.hears(.hello))
+    var long: [UInt8] = [0xaa, 0xa0, 2, 1, 1, UInt8(ascii: "k"), 0, 0x20, 0, 0]
+    long += [UInt8](repeating: UInt8(ascii: "x"), count: 2 << 20) + [0, 0, 0, 0]
+    try server.say(long)
+    try server.publish("behind", "1")
+    #expect(await has(node, "behind", "1"))
+    #expect(await node.counters.engine.refused == 1)
+    #expect(await node.counters.malformed == 0)
+  }
+
+  @Test func theLongestValuesAreTold() async throws {
+    let node = try makeNode { $0.engine.tuples.valueLimit = 2 << 20 }
+    var deliveries = node.deliveries.makeAsyncIterator()
+    let value = [UInt8](repeating: UInt8(ascii: "x"), count: 2 << 20)
+    try await node.publish([1], value)
+    #expect(await deliveries.next()?.count == 1)
+  }
+
   @Test func aClientThatReadsNothingHoldsUpNobody() async throws {
     let node = try makeNode { $0.messagesPerConnection = 10 }
     let place = endpoint("inproc")
