@@ -41,9 +41,22 @@ extension ZGossipNode {
       } catch let error as ZGossipNodeError where error == .closed {
         throw error
       } catch {
-        throw ZGossipNodeError.setting(line: step.line, "\(error)")
+        throw ZGossipNodeError.setting(line: line(of: step, in: document), "\(error)")
       }
     }
+  }
+
+  /// The line of the value that a step could not be done with.
+  private func line(of step: ZGossipSettings.Step, in document: ZPLDocument) -> Int {
+    let name =
+      switch step.action {
+      case .echo: ""
+      case .bind, .connect: "endpoint"
+      case .security(.curve, _): "secret-key"
+      case .security: "mechanism"
+      }
+    let item = document.first("zgossip")?.children.first { $0.line == step.line }
+    return step.line > 0 ? item?.children.first { $0.name == name }?.line ?? step.line : 0
   }
 
   private func perform(_ action: ZGossipSettings.Action) throws {
@@ -53,8 +66,7 @@ extension ZGossipNode {
     case .security(.null, _):
       keysOfSettings = nil
     case .security(.plain, _):
-      throw ZGossipNodeError.setting(
-        line: 0, "plain security shows passwords to everybody and is not supported: use curve")
+      throw PlainSecurity()
     case .security(.curve(let file), _):
       keysOfSettings = try CurveCertificate(file: file).keys
     case .bind(let endpoint):
@@ -76,4 +88,9 @@ extension ZGossipNode {
   ///
   /// - Throws: `ZGossipNodeError.file`.
   public func save(to file: String) throws { try TextFile(name: file).write(Array(settings.text.utf8)) }
+}
+
+/// Why a step is not done that asks for plain security.
+private struct PlainSecurity: Error, CustomStringConvertible {
+  let description = "plain security shows passwords to everybody and is not supported: use curve"
 }

@@ -149,7 +149,7 @@ import ZeroMQ
     try await node.set("a", "b")
     await #expect(throws: ZPLError.self) { try await node.load("  crooked\n") }
     #expect(await node.settings["a"] == "b")
-    await #expect(throws: ZGossipNodeError.setting(line: 2, "\(ZeroMQError.badEndpoint("nowhere"))")) {
+    await #expect(throws: ZGossipNodeError.setting(line: 3, "\(ZeroMQError.badEndpoint("nowhere"))")) {
       try await node.load("zgossip\n    bind\n        endpoint = nowhere\n")
     }
     await #expect(throws: ZGossipNodeError.file("/nowhere/at/all", error: 2)) {
