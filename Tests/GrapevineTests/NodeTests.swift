@@ -197,8 +197,18 @@ struct EndTests {
 
 @Suite("A reader that does not keep up", .timeLimit(.minutes(5)))
 struct SlowReaderTests {
+  /// On threads of its own: when others keep these two waiting for seconds, a reader that stops for a moment has left.
   @Test("a stopped reader makes the sender wait, and nothing is lost")
   func stoppedReader() async throws {
+    let (reader, sender) = (try EventLoop(name: "reader"), try EventLoop(name: "sender"))
+    defer {
+      reader.stop()
+      sender.stop()
+    }
+    try await withTaskExecutorPreference(reader) { try await stopReading(sender: sender) }
+  }
+
+  private func stopReading(sender: EventLoop) async throws {
     var core = Configuration()
     core.logBytes = 1 << 20
     let founder = try await GossipNode(.init(bind: "127.0.0.1:0", core: core))
@@ -208,7 +218,7 @@ struct SlowReaderTests {
     var messages = founder.messages.makeAsyncIterator()
     // Far more than all mailboxes, logs and socket buffers between the two hold.
     let count = 300_000
-    let sending = Task {
+    let sending = Task(executorPreference: sender) {
       for _ in 0..<count { try await member.broadcast([UInt8](repeating: 1, count: 100)) }
       return true
     }
