@@ -114,8 +114,8 @@ struct ZGossipEndToEndTests {
 
     let wrong = [
       ("server\n\ttimeout = 1\n", ":2: "), ("server\n    timeout = soon\n", ":2: "),
-      ("zgossip\n    echo = hello\n    bind\n        endpoint = \(bound)\n", ":3: \(bound) is in use"),
-      ("zgossip\n    connect\n        endpoint = nowhere\n", ":2: 'nowhere' is no endpoint"),
+      ("zgossip\n    echo = hello\n    bind\n        endpoint = \(bound)\n", ":4: \(bound) is in use"),
+      ("zgossip\n    connect\n        endpoint = nowhere\n", ":3: 'nowhere' is no endpoint"),
     ]
     for (text, place) in wrong {
       let file = try RunningProgram.file(text)

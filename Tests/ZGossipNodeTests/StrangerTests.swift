@@ -6,7 +6,7 @@ import ZeroMQ
 @testable import ZGossipNode
 
 /// Nodes of ours and others: those that speak zgossip, and those that speak nonsense.
-@Suite(.ownThread, .timeLimit(.minutes(5))) struct StrangerTests {
+@Suite(.timeLimit(.minutes(5))) struct StrangerTests {
   static let hello: [UInt8] = [0xaa, 0xa0, 1, 1]
 
   @Test(arguments: ["tcp", "ipc", "inproc"])
