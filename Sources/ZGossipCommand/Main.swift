@@ -2,6 +2,7 @@
 
 import GrapevineConsole
 import GrapevineTransport
+import ZGossipNode
 
 #if canImport(Glibc)
   import Glibc
@@ -31,6 +32,7 @@ enum Main {
       return Standard.output(ZGossipOptions.table.help)
     }
     let options = try ZGossipOptions(arguments)
+    if let file = options.newKeys { return makeKeys(file) }
     Signals.block()
     let session: Session
     do {
@@ -46,5 +48,14 @@ enum Main {
     // Beyond the time that others have, what still holds it up is whoever should read the output.
     return Signals.wait(limit: options.linger + .seconds(2)) == nil
       ? ExitCode.success : ExitCode.interrupted
+  }
+
+  private static func makeKeys(_ file: String) -> Int32 {
+    do {
+      return Standard.output("\(try CurveCertificate.make(file: file))\n")
+    } catch {
+      Standard.error("grapevine zgossip: --curve-new: \(error)\n")
+      return ExitCode.failure
+    }
   }
 }

@@ -36,6 +36,8 @@ struct ZGossipOptions: Sendable {
   /// Time that what was published has to go out at the end.
   var linger: Duration
   var curveKeys: String?
+  /// The file to write new keys to, which is all that is done then.
+  var newKeys: String?
   var curveServer: CurvePublicKey?
   var curveAllowed: [CurvePublicKey]
   /// The cluster of Grapevine to be a bridge to; nil for none.
@@ -62,6 +64,7 @@ struct ZGossipOptions: Sendable {
     exitsAtEnd = arguments.has("--exit-at-end")
     linger = .seconds(arguments.real("--linger"))
     curveKeys = arguments.has("--curve-keys") ? arguments.text("--curve-keys") : nil
+    newKeys = arguments.has("--curve-new") ? arguments.text("--curve-new") : nil
     curveServer = try arguments.list("--curve-server").last.map { text throws(UsageError) in
       try Self.key("--curve-server", text)
     }
@@ -138,6 +141,11 @@ struct ZGossipOptions: Sendable {
         "The certificate file with our own keys, the secret one among them: what --bind listens at is encrypted by CURVE, "
         + "and --connect proves them with --curve-server",
       defaultText: "the secret key in GRAPEVINE_CURVE_SECRET, or none"),
+    Option(
+      name: "--curve-new", placeholder: "FILE", value: .text(default: ""),
+      help: "Write new keys to a file that is not there yet, print the public one, and end",
+      defaultText: "none"
+    ),
     Option(
       name: "--curve-server", placeholder: "KEY", value: .list,
       help: "The public key, 40 characters, that whoever --connect reaches must have",

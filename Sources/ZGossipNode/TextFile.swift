@@ -40,9 +40,10 @@ struct TextFile {
   }
 
   /// Puts bytes in place of the file, which is never there by halves; a link stays one.
-  func write(_ bytes: [UInt8]) throws(ZGossipNodeError) {
+  func write(_ bytes: [UInt8], mayReplace: Bool = true) throws(ZGossipNodeError) {
     var status = stat()
     let isThere = stat(name, &status) == 0
+    guard mayReplace || !isThere else { throw .file(name, error: EEXIST) }
     guard !isThere || status.st_mode & S_IFMT == S_IFREG else { throw .fileIrregular(name) }
     let target = isThere ? Self.resolved(name) : name
     // A name that nobody can have made before.

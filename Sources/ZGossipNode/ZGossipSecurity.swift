@@ -71,6 +71,20 @@ public struct CurveCertificate: Hashable, Sendable {
     }
   }
 
+  /// Draws new keys and writes them to a new file that only its owner can read.
+  ///
+  /// - Returns: The public key.
+  /// - Throws: `ZGossipNodeError.file` when there is such a file already or none can be made, or
+  ///   `ZeroMQError.curveMissing`.
+  public static func make(file: String) throws -> CurvePublicKey {
+    let keys = try CurveKeys.generate()
+    var document = ZPLDocument()
+    try document.set("curve/public-key", to: keys.publicKey.text)
+    try document.set("curve/secret-key", to: keys.secret.text)
+    try TextFile(name: file).write(Array(document.text.utf8), mayReplace: false)
+    return keys.publicKey
+  }
+
   /// The keys of `GRAPEVINE_CURVE_SECRET`; nil when it is not set.
   ///
   /// - Throws: `ZGossipNodeError.certificate` when it is no secret key.

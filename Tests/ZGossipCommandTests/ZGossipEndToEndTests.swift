@@ -178,4 +178,21 @@ struct ZGossipEndToEndTests {
     stranger.process.interrupt()
     #expect(server.terminate().code == 0)
   }
+
+  @Test("new keys are written to a new file for its owner, and let a node in")
+  func newKeys() throws {
+    let file = try RunningProgram.file("") + ".cert"
+    let made = try RunningProgram(["--curve-new", file]).finish()
+    #expect(made.code == 0)
+    let key = made.output.split(separator: "\n").joined()
+    #expect(key.utf8.count == 40)
+    let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let again = try RunningProgram(["--curve-new", file]).finish()
+    #expect(again.code == 1 && again.error.contains("File exists"))
+    let (server, endpoint) = try RunningProgram.listening(["--curve-keys", file])
+    let client = try RunningProgram(["--connect", endpoint, "--curve-server", key, "--publish", "k=v"])
+    #expect(server.line(with: "DELIVER k v") != nil)
+    _ = (client.terminate(), server.terminate())
+  }
 }
