@@ -77,7 +77,11 @@ public final class ZeroMQSocket {
 
   private func bindOnce(_ endpoint: String) throws(ZeroMQError) {
     try check(endpoint)
-    guard zmq_bind(handle, endpoint) == 0 else { throw .last("zmq_bind", endpoint: endpoint) }
+    guard zmq_bind(handle, endpoint) != 0 else { return }
+    // Telling the monitor of the failure overwrites the error of it now and then; then it comes again.
+    guard zmq_errno() == EAGAIN, zmq_bind(handle, endpoint) == 0 else {
+      throw zmq_errno() == EAGAIN ? .addressInUse(endpoint) : .last("zmq_bind", endpoint: endpoint)
+    }
   }
 
   /// Ends a binding, given as `bind` returned it; connections made through it stay.
