@@ -10,7 +10,7 @@ import GrapevineTransport
 import Synchronization
 import Testing
 
-@Suite("Bridges carry each message once", .timeLimit(.minutes(2)))
+@Suite("Bridges carry each message once", .timeLimit(.minutes(5)))
 struct BridgeTests {
   @Test("a message of any of three clusters reaches the other two, once")
   func three() async throws {

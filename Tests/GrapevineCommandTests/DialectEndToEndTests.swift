@@ -6,7 +6,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Agents of other systems, end to end", .timeLimit(.minutes(2)))
+@Suite("Agents of other systems, end to end", .timeLimit(.minutes(5)))
 struct DialectEndToEndTests {
   private typealias Running = EndToEndTests.Running
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("The program, end to end", .timeLimit(.minutes(2)))
+@Suite("The program, end to end", .timeLimit(.minutes(5)))
 struct EndToEndTests {
   /// The program, which is built beside the tests.
   static let program: URL = {

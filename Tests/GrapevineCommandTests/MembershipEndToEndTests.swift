@@ -6,7 +6,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Membership, end to end", .serialized, .timeLimit(.minutes(2)))
+@Suite("Membership, end to end", .serialized, .timeLimit(.minutes(5)))
 struct MembershipEndToEndTests {
   /// What is told last of a member that is there.
   static let living: Set<String> = ["joined", "recovered", "updated", "merged"]

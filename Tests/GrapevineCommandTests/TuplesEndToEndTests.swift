@@ -8,7 +8,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Tuples, end to end", .serialized, .timeLimit(.minutes(2)))
+@Suite("Tuples, end to end", .serialized, .timeLimit(.minutes(5)))
 struct TuplesEndToEndTests {
   typealias Running = EndToEndTests.Running
 

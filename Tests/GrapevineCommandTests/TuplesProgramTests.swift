@@ -9,7 +9,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Tuples: the program", .timeLimit(.minutes(2)))
+@Suite("Tuples: the program", .timeLimit(.minutes(5)))
 struct TuplesProgramTests {
   typealias Running = EndToEndTests.Running
 

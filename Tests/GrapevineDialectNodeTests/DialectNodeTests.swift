@@ -46,7 +46,7 @@ struct DialectNodeTests {
     }
   }
 
-  @Test("gossip_python: three nodes deliver each other's messages, and leave", .timeLimit(.minutes(1)))
+  @Test("gossip_python: three nodes deliver each other's messages, and leave", .timeLimit(.minutes(5)))
   func pythonNodes() async throws {
     let nodes = [try await python(), try await python(), try await python()]
     try await nodes[0].join()

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GrapevineSecurity
 
-@Suite("A member's facts are its own", .timeLimit(.minutes(1)))
+@Suite("A member's facts are its own", .timeLimit(.minutes(5)))
 struct IdentityTests {
   @Test("a signed fact is verified, and no other fact, signature or key")
   func facts() throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import GrapevineSecurity
 
-@Suite("Key files are for their owner alone", .timeLimit(.minutes(1)))
+@Suite("Key files are for their owner alone", .timeLimit(.minutes(5)))
 struct KeyFileTests {
   let directory: SecretDirectory
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GrapevineSecurity
 
-@Suite("Keys come, are used and go without a frame lost", .timeLimit(.minutes(1)))
+@Suite("Keys come, are used and go without a frame lost", .timeLimit(.minutes(5)))
 struct RotationTests {
   /// Members that send to all others, with frames that take a few turns to arrive.
   private struct Cluster {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import GrapevineSecurity
 
-@Suite("Sealed frames arrive whole, once, and only as they were sealed", .timeLimit(.minutes(1)))
+@Suite("Sealed frames arrive whole, once, and only as they were sealed", .timeLimit(.minutes(5)))
 struct SealedFrameTests {
   let alice: Member
   let bob: Member
@@ -189,7 +189,7 @@ struct SealedFrameTests {
   }
 }
 
-@Suite("Plain frames pass as the policy says", .timeLimit(.minutes(1)))
+@Suite("Plain frames pass as the policy says", .timeLimit(.minutes(5)))
 struct PlaintextPolicyTests {
   @Test("members at neighbouring steps understand each other, and the ends do not")
   func steps() throws {

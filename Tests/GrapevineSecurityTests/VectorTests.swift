@@ -24,7 +24,7 @@ private let documented: (vectors: [String: String], keyFile: String) = {
   return (vectors, keyFile)
 }()
 
-@Suite("What the document shows is what is sent", .timeLimit(.minutes(1)))
+@Suite("What the document shows is what is sent", .timeLimit(.minutes(5)))
 struct SecurityVectorTests {
   private func documentedBytes(_ name: String) throws -> [UInt8] {
     let digits = try #require(documented.vectors[name])

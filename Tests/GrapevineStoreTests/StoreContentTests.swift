@@ -5,7 +5,7 @@ import Testing
 
 @testable import GrapevineStore
 
-@Suite("What is written to a store is there", .timeLimit(.minutes(1)))
+@Suite("What is written to a store is there", .timeLimit(.minutes(5)))
 struct StoreContentTests {
   let directory: StoreDirectory
 

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GrapevineStore
 
-@Suite("What is wrong with a store is said, and nothing is lost", .timeLimit(.minutes(1)))
+@Suite("What is wrong with a store is said, and nothing is lost", .timeLimit(.minutes(5)))
 struct StoreFaultTests {
   let directory: StoreDirectory
 

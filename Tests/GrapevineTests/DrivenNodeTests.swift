@@ -3,7 +3,7 @@ import GrapevineCore
 import GrapevineTransport
 import Testing
 
-@Suite("DrivenNode: the caller's own loop", .timeLimit(.minutes(1)))
+@Suite("DrivenNode: the caller's own loop", .timeLimit(.minutes(5)))
 struct DrivenNodeTests {
   /// Steps nodes until a condition holds, or 20 s have passed.
   func drive(_ nodes: [DrivenNode], until condition: () -> Bool) -> Bool {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Grapevine
 
-@Suite("What becomes of members, on its way to readers", .timeLimit(.minutes(1)))
+@Suite("What becomes of members, on its way to readers", .timeLimit(.minutes(5)))
 struct MemberFeedTests {
   func event(_ number: UInt16, _ change: MemberChange = .joined) -> MemberEvent {
     let endpoint = Endpoint(ipv4: 0x7f00_0001, port: number)
@@ -82,7 +82,7 @@ struct MemberFeedTests {
   }
 }
 
-@Suite("Where others reach a node", .timeLimit(.minutes(1)))
+@Suite("Where others reach a node", .timeLimit(.minutes(5)))
 struct AdvertisingTests {
   let bound = Endpoint(ipv4: 0, port: 7_946)
 

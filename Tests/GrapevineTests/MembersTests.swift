@@ -3,7 +3,7 @@ import GrapevineCore
 import GrapevineTransport
 import Testing
 
-@Suite("Members, as applications see them", .timeLimit(.minutes(1)))
+@Suite("Members, as applications see them", .timeLimit(.minutes(5)))
 struct MembersTests {
   let network = MemoryNetwork()
 

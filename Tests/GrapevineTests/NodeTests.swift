@@ -3,7 +3,7 @@ import GrapevineCore
 import GrapevineTransport
 import Testing
 
-@Suite("GossipNode over real sockets", .timeLimit(.minutes(1)))
+@Suite("GossipNode over real sockets", .timeLimit(.minutes(5)))
 struct NodeTests {
   struct Commit: GossipMessage, Equatable {
     var key: String
@@ -155,7 +155,7 @@ struct NodeTests {
   }
 }
 
-@Suite("A node that goes away", .timeLimit(.minutes(1)))
+@Suite("A node that goes away", .timeLimit(.minutes(5)))
 struct EndTests {
   /// Whether a port can be bound within a few seconds: then the descriptor that held it is closed.
   func becomesFree(_ endpoint: Endpoint) async throws -> Bool {

@@ -8,7 +8,7 @@ import ZeroMQ
 /// Our nodes and real ones, over TCP.
 @Suite(
   "zgossip: real nodes and ours", .ownThread, .enabled(if: RealPeer.isBuilt, "make zgossip-peers"),
-  .timeLimit(.minutes(2)))
+  .timeLimit(.minutes(5)))
 struct RealNodeTests {
   private func dump(_ node: ZGossipNode) async -> String {
     let text = { (bytes: [UInt8]) in String(decoding: bytes, as: UTF8.self) }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Control socket, end to end", .timeLimit(.minutes(2)))
+@Suite("Control socket, end to end", .timeLimit(.minutes(5)))
 struct ControlEndToEndTests {
   typealias Running = EndToEndTests.Running
 

@@ -7,7 +7,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Control socket: answers, limits and bad manners", .timeLimit(.minutes(1)))
+@Suite("Control socket: answers, limits and bad manners", .timeLimit(.minutes(5)))
 struct ControlServerTests {
   /// A server in a directory of its own.
   struct Served {

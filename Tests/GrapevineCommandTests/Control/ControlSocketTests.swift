@@ -6,7 +6,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Control socket: its place, the dead and the living", .timeLimit(.minutes(1)))
+@Suite("Control socket: its place, the dead and the living", .timeLimit(.minutes(5)))
 struct ControlSocketTests {
   /// A directory that is gone after the test.
   final class Folder {

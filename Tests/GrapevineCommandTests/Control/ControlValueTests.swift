@@ -7,7 +7,7 @@ import Testing
 
 @testable import GrapevineCommand
 
-@Suite("Control socket: values and slow readers", .timeLimit(.minutes(1)))
+@Suite("Control socket: values and slow readers", .timeLimit(.minutes(5)))
 struct ControlValueTests {
   typealias Served = ControlServerTests.Served
 

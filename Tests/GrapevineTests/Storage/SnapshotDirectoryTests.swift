@@ -4,7 +4,7 @@ import Testing
 
 @testable import Grapevine
 
-@Suite("The directory that members are kept in", .timeLimit(.minutes(1)))
+@Suite("The directory that members are kept in", .timeLimit(.minutes(5)))
 struct SnapshotDirectoryTests {
   let temporary: TemporaryDirectory
 

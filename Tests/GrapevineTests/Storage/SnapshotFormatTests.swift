@@ -3,7 +3,7 @@ import Testing
 
 @testable import Grapevine
 
-@Suite("The members on a disk, as bytes", .timeLimit(.minutes(1)))
+@Suite("The members on a disk, as bytes", .timeLimit(.minutes(5)))
 struct SnapshotFormatTests {
   static let address: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0x7f, 0, 0, 1]
   /// A record without its name: run 0x0102, incarnation 9, 127.0.0.1:7946.

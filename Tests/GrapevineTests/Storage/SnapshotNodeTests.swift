@@ -4,7 +4,7 @@ import Testing
 
 @testable import Grapevine
 
-@Suite("A node that keeps its members", .timeLimit(.minutes(1)))
+@Suite("A node that keeps its members", .timeLimit(.minutes(5)))
 struct SnapshotNodeTests {
   let temporary: TemporaryDirectory
   let network = MemoryNetwork()

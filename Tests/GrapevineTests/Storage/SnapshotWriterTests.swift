@@ -4,7 +4,7 @@ import Testing
 
 @testable import Grapevine
 
-@Suite("When members are written", .timeLimit(.minutes(1)))
+@Suite("When members are written", .timeLimit(.minutes(5)))
 struct SnapshotWriterTests {
   let temporary: TemporaryDirectory
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Grapevine
 
-@Suite("What becomes of tuples, on its way to readers", .timeLimit(.minutes(1)))
+@Suite("What becomes of tuples, on its way to readers", .timeLimit(.minutes(5)))
 struct TupleFeedTests {
   /// Everything that waits in a queue whose feed has ended.
   func rest(of subscription: TupleSubscription) async -> [TupleNews] {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Grapevine
 
-@Suite("Tuples on their way to a store", .timeLimit(.minutes(1)))
+@Suite("Tuples on their way to a store", .timeLimit(.minutes(5)))
 struct TupleKeeperTests {
   let storage = MemoryStorage()
   let keeper: TupleKeeper
