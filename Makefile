@@ -23,11 +23,6 @@ RELEASE_BIN := .build/release
 STRICT := -Xswiftc -warnings-as-errors --scratch-path .build/strict
 FORMATTED := Sources Tests Package.swift $(wildcard Examples Fuzz)
 
-# Ends a test run that hangs, where there is a `timeout`: as ^C would, which ends the test process too, and in
-# the foreground, so that ^C itself still arrives.
-TIMEOUT := $(shell command -v timeout 2>/dev/null)
-LIMIT := $(if $(TIMEOUT),timeout --foreground --signal=INT --kill-after=20 $(TEST_SECONDS))
-
 LIBRARY := swift build -c release --scratch-path .build/library --product Grapevine
 LIBRARY_BIN := .build/library/release
 LIBRARY_MODULES := GrapevineCore GrapevineTransport Grapevine
@@ -47,7 +42,7 @@ run: toolchain  ## Run a demo: 8 nodes, 100 messages (RUN_ARGUMENTS="...")
 
 test: toolchain $(if $(LINUX),libpittacus zgossip-peers)  ## Run all tests
 	$(if $(LINUX),.build/pittacus/api)
-	$(LIMIT) swift test </dev/null
+	Scripts/run-tests $(TEST_SECONDS)
 
 # The library for C, and the program that drives all of it, which `test` runs and `bench` measures with.
 libpittacus: toolchain
@@ -74,7 +69,7 @@ bench: toolchain $(if $(LINUX),libpittacus zgossip-peers)  ## Measure, beside pl
 check: toolchain $(if $(LINUX),zgossip-peers)  ## Check the format, build with warnings as errors, run all tests
 	swift format lint --strict --parallel --recursive $(FORMATTED)
 	swift build --build-tests $(STRICT)
-	$(LIMIT) swift test --skip-build $(STRICT) </dev/null
+	Scripts/run-tests $(TEST_SECONDS) $(STRICT)
 
 fuzz: toolchain  ## Fuzz what nodes and peers of other systems read (RUNS=10000000)
 	mkdir -p .build/fuzz/corpus .build/fuzz/corpus-dialects .build/fuzz/corpus-pittacus \

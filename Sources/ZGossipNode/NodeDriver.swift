@@ -35,9 +35,6 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   static let retryTime: Nanoseconds = 10_000_000
   /// Time between questions to other nodes whether they have everything, while the node ends. Chosen here.
   static let askTime: Nanoseconds = 50_000_000
-  /// Time for which a client of another system may be silent before it counts as having read everything, while the node
-  /// ends. Chosen here: one that is held up for less loses nothing.
-  static let echoTime: Nanoseconds = 2_000_000_000
 
   let configuration: ZGossipNodeConfiguration
   let settings: SocketSettings
@@ -299,7 +296,7 @@ final class NodeDriver: EventLoopClient, @unchecked Sendable {
   /// for long enough has nothing to send back.
   private func hasRead(_ link: Int, now: Instant) -> Bool {
     guard !unechoed[link].isEmpty else { return true }
-    return max(endsSince, heardAt[link]) + Self.echoTime <= now
+    return max(endsSince, heardAt[link]) + configuration.echoTime.asNanoseconds <= now
   }
 
   private func linger(until end: Instant, now: Instant) -> EventLoopWait {

@@ -35,6 +35,12 @@ public struct ZGossipNodeConfiguration: Sendable {
   /// Default: 10 s, chosen here: a third of ZeroMQ's own, as strangers hold sockets open for so long.
   public var handshake = Duration.seconds(10)
 
+  /// Time for which a client of another system, which sends back what is new to it, may be silent before it counts as
+  /// having read everything, while the node ends.
+  ///
+  /// Default: 2 s, chosen here: one that is held up for less loses nothing.
+  public var echoTime = Duration.seconds(2)
+
   /// The longest message that is taken from others, in bytes; who sends a longer one is disconnected. No less than the
   /// engine needs.
   ///

@@ -176,19 +176,18 @@ import ZeroMQ
   }
 
   @Test func theEndWaitsForTheEchoOfAClient() async throws {
-    let node = try makeNode()
+    // Silence is no answer: only the echo ends it.
+    let node = try makeNode { $0.echoTime = .seconds(3_600) }
     let client = try Stranger(.dealer)
     try client.socket.connect(try await node.bind(endpoint("tcp")))
     try client.say(.hello)
     #expect(await eventually { await node.counters.clients == 1 })
     try await node.publish("last", "1")
     #expect(try client.hearTuple() == "last=1")
-    let start = ContinuousClock.now
-    let end = Task { await node.close(within: .seconds(20)) }
+    let end = Task { await node.close(within: .seconds(3_600)) }
     #expect(await eventually { await node.isClosed })
     try client.publish("last", "1")
     await end.value
-    #expect(ContinuousClock.now - start < .seconds(1.5))
   }
 
   @Test func longValuesOfOthersAreRefusedAndNotTheirConnection() async throws {
