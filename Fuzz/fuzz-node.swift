@@ -38,6 +38,8 @@ private final class Target {
     var rules = TupleRules()
     (rules.capacity, rules.bytes, rules.valueLimit, rules.symbolLimit) = (64, 64 << 10, 4_096, 256)
     configuration.tuples = rules
+    (configuration.direct?.peers, configuration.direct?.outgoing) = (16, 8)
+    configuration.direct?.openCalls = 8
     effects = Effects(
       datagrams: DatagramBuffer(datagrams: 16), deliveries: DeliveryBuffer(messages: 64, bytes: 64 << 10),
       changes: ChangeBuffer(changes: 32, bytes: 16 << 10))
@@ -50,6 +52,7 @@ private final class Target {
     link(neighbour, id: 2)
     link(second, id: 3)
     precondition(node.neighbourCount == 2, "the handshakes of the harness do not work")
+    node.assumeMembers([(MemberID(2), neighbour), (MemberID(3), second)], now: now)
     for level in DeliveryLevel.allCases { broadcast(level) }
     for number in 0..<8 as Range<UInt8> { publish(number) }
     settle()
@@ -66,9 +69,10 @@ private final class Target {
     switch choice & 7 {
     case 0: receive(body, from: stranger)
     case 1: receive(body, from: neighbour)
-    case 2: receiveOpen(body, from: stranger)
+    case 2: if choice & 8 == 0 { receiveOpen(body, from: stranger) } else { receiveDirect(body) }
     case 3: receiveOpen(body, from: neighbour)
     case 4: receiveLinkFrame(body, from: second)
+    case 5 where choice & 16 != 0: converse(choice >> 5)
     case 5: if choice & 8 == 0 { broadcast(.reliable) } else { change(choice >> 4) }
     default: for piece in body.split(separator: 0xff, maxSplits: 8) { receiveLink(piece, step: choice) }
     }
@@ -103,6 +107,42 @@ private final class Target {
     writer.write(body)
     Frame.finish(&writer, key: node.view.links[slot].receiveKey)
     receive(writer.written(from: 0), from: source)
+  }
+
+  /// A direct frame of the first neighbour.
+  private func receiveDirect(_ body: UnsafeRawBufferPointer) {
+    guard body.count <= frame.count - Frame.memberHeader else { return }
+    var writer = Writer(frame)
+    Frame.begin(Frame.direct, in: &writer)
+    writer.write(StableID(address: neighbour).value)
+    writer.write(UInt64(2))
+    writer.write(body)
+    Frame.finish(&writer, key: Frame.directKey(node.view.openKey, run: 1))
+    receive(writer.written(from: 0), from: neighbour)
+  }
+
+  /// Says something to a member, asks something, or has a message counted.
+  private func converse(_ choice: UInt8) {
+    let payload = InlineArray<8, UInt8>(repeating: choice)
+    let member = StableID(address: choice & 1 == 0 ? neighbour : second)
+    payload.span.withUnsafeBytes { bytes in
+      switch choice >> 1 {
+      case 0: _ = try? node.send(bytes, to: member, now: now)
+      case 1: _ = try? node.ask(bytes, .all, lifetime: .seconds(5), now: now)
+      case 2: _ = try? node.ask(bytes, .members([member]), lifetime: .seconds(5), now: now)
+      default: _ = try? node.requestReceipts(for: 1, lifetime: .seconds(5), now: now)
+      }
+    }
+  }
+
+  /// Answers what was asked.
+  private func answer() {
+    for index in 0..<effects.direct.count where effects.direct.record(index).kind == .question {
+      _ = try? node.answer(
+        effects.direct.record(index).call, with: effects.direct.payload(index), now: now)
+    }
+    effects.removeDirect()
+    effects.removeOutcomes()
   }
 
   /// Makes a link by the handshake, as a peer would.
@@ -174,6 +214,7 @@ private final class Target {
     effects.removeDatagrams()
     effects.removeDeliveries()
     effects.removeEvents()
+    answer()
     precondition(node.tupleCount + node.tombstoneCount <= 64, "too many tuples")
     effects.removeChanges()
     node.resumeDelivery(now: now)

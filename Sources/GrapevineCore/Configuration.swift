@@ -189,6 +189,12 @@ public struct Configuration: Sendable, Equatable {
   /// Default: a map, chosen here: an empty one costs next to nothing.
   public var tuples: TupleRules? = TupleRules()
 
+  /// Messages to single members, questions and receipts; nil for a node that says, asks and answers nothing. They need
+  /// the list of members.
+  ///
+  /// Default: on, chosen here: they cost nothing until they are used.
+  public var direct: DirectRules? = DirectRules()
+
   /// Rules that are left out, to show that the simulator would notice.
   ///
   /// Default: none, chosen here: every rule has its reason.
@@ -252,6 +258,7 @@ extension Configuration {
     if case .scamp(let rules) = overlay { try validate(rules) }
     if let membership { try validate(membership) }
     if let tuples { try validate(tuples) }
+    try direct?.validate()
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)
@@ -366,7 +373,7 @@ extension Configuration {
       + Dissemination.repairsPerLink(self) * MemoryLayout<Repair>.stride
       + streamCapacity * MemoryLayout<LinkProgress>.stride + 2 * words * MemoryLayout<UInt64>.stride
     let log = logBytes + logMessages * (MemoryLayout<MessageLog.Entry>.stride + MemoryLayout<UInt64>.stride)
-    let members = Membership.bytes(self) + TupleMap.bytes(self)
+    let members = Membership.bytes(self) + TupleMap.bytes(self) + DirectMessages.bytes(self)
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
     let errands = errandCapacity * MemoryLayout<Errand>.stride
     return members + streams + linkSlots * link + log + peers + errands + rumourBytes

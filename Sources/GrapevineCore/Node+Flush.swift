@@ -10,8 +10,9 @@ extension Node {
     let below: SlotMask = (1 << SlotMask(takeTurn())) &- 1
     let isMore =
       flush(view.up & ~below, now: now, into: &effects) || flush(view.up & below, now: now, into: &effects)
-    if !isMore { membership.didFlush(view.up, now: now) }
-    return isMore
+    guard !isMore else { return true }
+    membership.didFlush(view.up, now: now)
+    return direct.flush(ownID: membership.ownID, now: now, counters: &counters, into: &effects)
   }
 
   private mutating func flush(_ slots: SlotMask, now: Instant, into effects: inout Effects) -> Bool {
@@ -69,7 +70,7 @@ extension Node {
     agenda.news = membership.hasNews(for: slot, now: now)
     agenda.word =
       view.links[slot].owesProbe || dissemination.tree.owes(slot) || dissemination.hasRumourWord(slot)
-      || tuples.hasWord(slot, now: now)
+      || tuples.hasWord(slot, now: now) || direct.receipts.hasWord(slot)
     agenda.keepalive = view.keepaliveAt(slot) <= now
     return agenda
   }
@@ -87,6 +88,7 @@ extension Node {
     var elicits = view.links[slot].owesProbe
     dissemination.tree.write(slot, to: &writer, counters: &counters)
     dissemination.writeRumourWord(slot, to: &writer, counters: &counters)
+    if direct.receipts.hasWord(slot) { direct.receipts.write(slot, to: &writer) }
     if tuples.hasWord(slot, now: now) { tuples.writeWords(slot, to: &writer, now: now) }
     if elicits {
       writer.write(MessageKind.probe)

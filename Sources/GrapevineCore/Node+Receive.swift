@@ -20,6 +20,7 @@ extension Node {
     case Frame.link: receiveLinkFrame(datagram, from: source, now: now, into: &effects)
     case Frame.open: receiveOpenFrame(datagram, from: source, now: now, into: &effects)
     case Frame.member: receiveMemberFrame(datagram, from: source, now: now, into: &effects)
+    case Frame.direct: receiveDirectFrame(datagram, from: source, now: now, into: &effects)
     default: counters.droppedMalformed &+= 1
     }
   }
@@ -58,6 +59,7 @@ extension Node {
     } catch {
       counters.droppedInvalid &+= 1
     }
+    takeSystemBroadcasts(now: now, into: &effects)
     if elicits { view.links[slot].owe(delay: view.acknowledgeDelay, now: now) }
     // A digest that is due anyway travels with an acknowledgement that is.
     if view.links[slot].acknowledgeAt <= now, dissemination.states[slot].digestAt != .never {
@@ -116,6 +118,8 @@ extension Node {
     case MessageKind.tuples:
       return try tuples.onLinkMessage(
         kind, from: slot, &cursor, now: now, counters: &counters, into: &effects.changes)
+    case MessageKind.count, MessageKind.counted:
+      direct.receipts.onReport(kind, try CountReport(kind, from: &cursor), from: slot, now: now)
     case MessageKind.disconnect:
       try view.readSample(from: &cursor, now: now)
       view.drop(slot, because: .closedByPeer, now: now, counters: &counters, into: &effects)

@@ -24,6 +24,7 @@ public struct Node: ~Copyable {
   var dissemination: Dissemination
   var membership: Membership
   var tuples: TupleMap
+  var direct: DirectMessages
   private var phaseDeadline = Instant.never
   private var newcomerUntil = Instant.never
   private var nextSlot = 0
@@ -58,6 +59,7 @@ public struct Node: ~Copyable {
     membership = Membership(
       identity: identity, configuration: configuration, advertised: advertised, seed: generator.next())
     tuples = TupleMap(identity: identity, configuration: configuration, seed: generator.next())
+    direct = DirectMessages(identity: identity, configuration: configuration, seed: generator.next())
   }
 }
 
@@ -155,6 +157,7 @@ extension Node {
     var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)
     deadline = min(deadline, min(dissemination.cycleAt, membership.nextDeadline))
     deadline = min(deadline, tuples.nextDeadline(up: view.up))
+    if lifecycle == .connected || lifecycle == .leaving { deadline = min(deadline, direct.nextDeadline) }
     if view.isOpen { deadline = min(deadline, overlay.nextDeadline(view)) }
     var rest = view.up
     while rest != 0 {
@@ -178,6 +181,7 @@ extension Node {
     applyViewChanges(now: now, into: &effects)
     advanceMembership(now: now, into: &effects)
     advanceTuples(now: now, into: &effects)
+    advanceDirect(now: now, into: &effects)
     var rest = view.up
     while rest != 0 {
       dissemination.resend(rest.trailingZeroBitCount, now: now)
@@ -230,6 +234,7 @@ extension Node {
         dissemination.linkDown(down.trailingZeroBitCount, now: now)
         membership.linkDown(down.trailingZeroBitCount, now: now, up: view.up)
         tuples.linkDown(down.trailingZeroBitCount, now: now, up: view.up)
+        direct.receipts.linkDown(down.trailingZeroBitCount, now: now)
         down &= down &- 1
       }
       if changes.down != 0 { overlay.linkLost(&view, now: now) }
@@ -265,6 +270,7 @@ extension Node {
     overlay.shut(&view, now: now, counters: &counters, into: &effects)
     view.shut(now: now, counters: &counters, into: &effects)
     membership.shut()
+    direct.shut(into: &effects)
     applyViewChanges(now: now, into: &effects)
     phaseDeadline = .never
     enter(.disconnected, into: &effects)

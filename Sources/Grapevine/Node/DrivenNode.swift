@@ -25,6 +25,12 @@ public final class DrivenNode {
     didSet { driver.wantChanges(onTupleChange != nil) }
   }
 
+  /// Called by `receive` and `tick` for every message, question and answer that a member says to this one; the bytes
+  /// are valid during the call.
+  public var onDirect: ((DirectBuffer.Record, UnsafeRawBufferPointer) -> Void)?
+  /// Called by `receive` and `tick` for what became of what this node said and asked.
+  public var onOutcome: ((DirectOutcome) -> Void)?
+
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
   /// - Parameters:
@@ -197,6 +203,26 @@ public final class DrivenNode {
       if let memberEvent { onMember?(memberEvent) }
     }
     reportTuples()
+    reportDirect()
+  }
+
+  private func reportDirect() {
+    for index in 0..<driver.effects.direct.count {
+      onDirect?(driver.effects.direct.record(index), driver.effects.direct.payload(index))
+    }
+    driver.effects.removeDirect()
+    let outcomes = driver.effects.outcomes
+    driver.effects.removeOutcomes()
+    for outcome in outcomes { onOutcome?(outcome) }
+  }
+
+  /// Has the node carry out a command, and reports what follows from it.
+  func command<Result>(
+    _ body: (inout Node, Instant) throws(DirectError) -> Result
+  ) throws(DirectError) -> Result {
+    let result = try body(&driver.node, MonotonicClock.now())
+    report()
+    return result
   }
 
   private func reportTuples() {

@@ -121,6 +121,9 @@ public actor GossipNode {
     payloadLimit = core.payloadLimit
     let loop = loop
     client.inbox.setOnRoom { [weak loop] in loop?.wake() }
+    client.desk.messages.setOnRoom { [weak loop] in loop?.wake() }
+    client.desk.questions.setOnRoom { [weak loop] in loop?.wake() }
+    client.desk.node = WeakNode(node: self)
     tupleWriter?.setOnFailure { [weak loop] in loop?.wake() }
     try loop.watch(transport.fileDescriptor)
     loop.attach(client)
@@ -206,7 +209,7 @@ extension GossipNode {
     let snapshots = client.driver.keeper?.writer.record ?? .init()
     return Statistics(
       core: client.driver.node.counters, transport: client.driver.transport.counters,
-      unread: client.inbox.unreadCount, undecodable: client.inbox.undecodableCount,
+      unread: client.inbox.unreadCount &+ client.desk.unread, undecodable: client.inbox.undecodableCount,
       eventsLost: client.eventsLost &+ client.members.lostCount, snapshotsWritten: snapshots.written,
       snapshotFailures: snapshots.failures, snapshotFailure: snapshots.lastFailure,
       tupleStore: client.driver.tupleKeeper?.record)

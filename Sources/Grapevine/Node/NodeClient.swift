@@ -30,7 +30,9 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   let members = MemberFeed()
   /// The readers of what becomes of tuples.
   let tuples = TupleFeed()
-  /// Where writers of tuples wait for room.
+  /// Where what is said directly is handed out.
+  let desk = DirectDesk()
+  /// Where writers of tuples, and those who say something, wait for room.
   let tupleRoom = TupleRoom()
   /// Tuples written since the last step.
   var writesSinceStep = 0
@@ -90,13 +92,15 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     wait.wantsWritable = !driver.advance()
     tellChanges()
     driver.keepTuples()
+    desk.handOut(&driver.effects, now: MonotonicClock.now())
     if hasProgress { tupleRoom.open() }
     writesSinceStep = 0
     isBlocked = wait.wantsWritable
     deliver()
     report()
     if isLeaveWanted { leaveWhenSent() }
-    wait.deadline = isLeaveWanted ? min(driver.nextDeadline, leaveLatest) : driver.nextDeadline
+    wait.deadline = min(driver.nextDeadline, desk.nextDeadline)
+    if isLeaveWanted { wait.deadline = min(wait.deadline, leaveLatest) }
     wait.wantsReadable = !mustHold
     if mustHold { wait.deadline = min(wait.deadline, fullSince + Self.holdLimit) }
     lastDeadline = wait.deadline
@@ -187,6 +191,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     members.finish()
     tuples.finish()
     tupleRoom.finish()
+    desk.finish()
   }
 
   private func didEnter(_ lifecycle: Lifecycle) {

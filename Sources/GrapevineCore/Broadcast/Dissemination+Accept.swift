@@ -69,16 +69,19 @@ extension Dissemination {
     }
   }
 
-  /// Hands a new message to the application, or to the map of tuples when it is about one.
+  /// Hands a new message to the application, or to that part of the node that it is for.
   ///
   /// - Returns: Whether there was room for it; otherwise it is to come again.
   @inline(__always)
-  private func deliver(
+  private mutating func deliver(
     _ header: GossipHeader, _ sequence: UInt64, _ payload: UnsafeRawBufferPointer, _ hops: UInt8,
     from slot: Int, to tuples: inout TupleMap, now: Instant, counters: inout Counters,
     into effects: inout Effects
   ) -> Bool {
     if header.isTagged, payload.first == 0 {
+      if payload.count >= SystemMessage.header, SystemMessage.calls.contains(payload[1]) {
+        return calls.append(payload, origin: header.origin, slot: slot)
+      }
       return tuples.onBroadcast(
         payload, origin: header.origin, from: slot, now: now, counters: &counters, into: &effects.changes)
     }

@@ -79,6 +79,8 @@ struct Dissemination: ~Copyable {
   var streams: StreamTable
   let windows: SequenceWindows
   var log: MessageLog
+  /// Broadcasts about questions and receipts that wait for the node to take them.
+  var calls: SystemQueue
   let progress: FixedTable<LinkProgress>
   let states: FixedTable<LinkState>
   let repairs: FixedTable<Repair>
@@ -135,6 +137,7 @@ struct Dissemination: ~Copyable {
     wordsPerLink = (capacity + 63) / 64
     streams = StreamTable(capacity: capacity, seed: generator.next())
     windows = SequenceWindows(streams: capacity, width: configuration.sequenceWindow)
+    calls = SystemQueue(datagramLimit: configuration.datagramLimit)
     log = MessageLog(messages: configuration.logMessages, bytes: configuration.logBytes)
     let slots = configuration.linkSlots
     progress = FixedTable(count: slots * capacity)

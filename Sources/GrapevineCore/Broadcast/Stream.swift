@@ -113,11 +113,16 @@ struct StreamTable: ~Copyable {
   }
 
   private mutating func findByIndex(_ origin: UInt64, _ level: DeliveryLevel) -> Int? {
-    let found = index.find(hash(origin, level)) { place in
-      streams[place].origin == origin && streams[place].level == level
-    }
+    let found = place(of: origin, level)
     if let found { lastFound = found }
     return found
+  }
+
+  /// The place of a stream, or nil, without remembering that it was asked for.
+  func place(of origin: UInt64, _ level: DeliveryLevel) -> Int? {
+    index.find(hash(origin, level)) { place in
+      streams[place].origin == origin && streams[place].level == level
+    }
   }
 
   /// Adds a stream that is not there yet.

@@ -145,6 +145,24 @@ public struct Counters: Sendable, Equatable {
   /// Replicas: times a link was so far behind that news were left to a comparison, or to another walk.
   public var tupleLinksOverrun: UInt64 = 0
 
+  /// Messages, questions and answers sent to single members; those sent again are not among them.
+  public var directSent: UInt64 = 0
+  /// Messages sent to a single member again: nothing was heard of them.
+  public var directResent: UInt64 = 0
+  /// Messages to single members given up.
+  public var directFailed: UInt64 = 0
+  /// Messages, questions and answers of other members handed to the application.
+  public var directReceived: UInt64 = 0
+  /// Messages of single members that had come before.
+  public var directDuplicates: UInt64 = 0
+  /// Direct frames dropped: nobody of that name and run is known at the address they came from, or there is no room
+  /// for another conversation.
+  public var droppedStrangers: UInt64 = 0
+  /// Questions dropped: the application does not take them, or too many are open.
+  public var questionsDropped: UInt64 = 0
+  /// Answers dropped: the time for them was over.
+  public var answersLate: UInt64 = 0
+
   /// Links that came up.
   public var linksUp: UInt64 = 0
   /// Links that went down, for whatever reason.

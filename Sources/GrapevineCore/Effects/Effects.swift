@@ -10,16 +10,22 @@ public struct Effects: ~Copyable {
   public internal(set) var deliveries: DeliveryBuffer
   /// Changes of tuples to carry out, in order.
   public internal(set) var changes: ChangeBuffer
+  /// What other members said to this one, in order.
+  public internal(set) var direct: DirectBuffer
+  /// What became of what this node said and asked, in order.
+  public internal(set) var outcomes: [DirectOutcome] = []
   /// Events to report, in order.
   public internal(set) var events: [Event] = []
 
   /// Creates an empty sink out of the given buffers.
   public init(
-    datagrams: consuming DatagramBuffer, deliveries: consuming DeliveryBuffer, changes: consuming ChangeBuffer
+    datagrams: consuming DatagramBuffer, deliveries: consuming DeliveryBuffer,
+    changes: consuming ChangeBuffer, direct: consuming DirectBuffer = DirectBuffer()
   ) {
     self.datagrams = datagrams
     self.deliveries = deliveries
     self.changes = changes
+    self.direct = direct
   }
 
   /// Creates an empty sink with buffers of the default size for `configuration`.
@@ -38,6 +44,12 @@ public struct Effects: ~Copyable {
 
   /// Forgets the changes of tuples: they were carried out.
   public mutating func removeChanges() { changes.removeAll() }
+
+  /// Forgets what other members said: it was handed on.
+  public mutating func removeDirect() { direct.removeAll() }
+
+  /// Forgets the outcomes: they were reported.
+  public mutating func removeOutcomes() { outcomes.removeAll(keepingCapacity: true) }
 
   /// Says whether anybody wants changes of tuples; while nobody does, none are written.
   public mutating func wantChanges(_ isWanted: Bool) { changes.isWanted = isWanted }

@@ -75,6 +75,17 @@ enum MemberData {
     return tags
   }
 
+  /// Whether tags in bytes for which `areTags` said so have the given value for a key.
+  static func has(
+    _ tags: UnsafeRawBufferPointer, key: some Sequence<UInt8>, value: some Sequence<UInt8>
+  ) -> Bool {
+    var offset = 0
+    while let found = piece(of: tags, at: &offset), let held = piece(of: tags, at: &offset) {
+      if found.elementsEqual(key) { return held.elementsEqual(value) }
+    }
+    return false
+  }
+
   /// Checks a name that a user chose.
   ///
   /// - Throws: `MemberDataError` when no member can have it.

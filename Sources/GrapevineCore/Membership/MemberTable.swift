@@ -108,6 +108,19 @@ struct MemberTable: ~Copyable {
     return mixed ^ (mixed >> 31)
   }
 
+  /// The entry of the living member of the given run, other than this node; looks through all of them.
+  func entry(ofRun run: UInt64) -> MemberEntry? {
+    for place in 1..<max(1, placesUsed) where entries[place].run == run && entries[place].isLiving {
+      return entries[place]
+    }
+    return nil
+  }
+
+  /// How many other members live whose tags are as asked for.
+  func livingOthers(_ isMeant: (UnsafeRawBufferPointer) -> Bool) -> Int {
+    (1..<max(1, placesUsed)).count { entries[$0].isLiving && isMeant(tags($0)) }
+  }
+
   /// Changes an entry whose id stays what it is.
   mutating func update(_ place: Int, _ change: (inout MemberEntry) -> Void) {
     count(entries[place].status, by: -1)

@@ -90,6 +90,7 @@ extension Simulation {
     }
     effects.removeDeliveries()
     reportChanges(process)
+    reportDirect(process)
     for event in effects.events {
       observer?(.event(node: process, event), UnsafeRawBufferPointer(start: nil, count: 0))
     }

@@ -79,6 +79,8 @@ public final class Simulation {
   public var changeObserver: ((Int, TupleObservation) -> Void)? {
     didSet { effects.wantChanges(changeObserver != nil) }
   }
+  /// Called for whatever is said to a node, and becomes of what it said. What is to follow from it is done with `at`.
+  public var directObserver: ((Int, DirectObservation) -> Void)?
   /// The time of day at the beginning, in milliseconds since 1970; nil while nodes are not told.
   public var epoch: UInt64?
 
