@@ -34,6 +34,8 @@ enum Main {
       case "agent": return try AgentCommand.main(rest)
       case "members": return try MembersCommand.main(rest)
       case "tuples": return TuplesCommand.main(rest)
+      case "send": return try SendCommand.main(rest)
+      case "ask": return try AskCommand.main(rest)
       case "bridge": return try BridgeCommand.main(rest)
       case "demo": return try DemoCommand.main(rest)
       case "simulate": return try SimulateCommand.main(rest)
@@ -45,8 +47,8 @@ enum Main {
         throw UsageError(
           command: nil,
           message:
-            "unknown command \(quoted(name)); allowed are agent, members, tuples, bridge, zgossip, demo, "
-            + "simulate and bench"
+            "unknown command \(quoted(name)); allowed are agent, members, tuples, send, ask, bridge, zgossip, "
+            + "demo, simulate and bench"
         )
       }
     } catch {
@@ -64,6 +66,8 @@ enum Main {
       agent      Run one member of a cluster: broadcast the lines of standard input, print deliveries
       members    Ask a running agent who is in its cluster
       tuples     Read and write the key/value map that the agents of a cluster share
+      send       Have a running agent send a message to one member or to all
+      ask        Have a running agent ask other members something, and print their answers
       bridge     Carry messages between clusters of different systems
       zgossip    Run a node of zgossip: share tuples with CZMQ's nodes and with its own kind over ZeroMQ
       demo       Start a cluster of agents on this machine, broadcast, and report what arrived when

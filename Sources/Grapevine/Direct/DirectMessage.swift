@@ -29,7 +29,9 @@ public struct DirectMessage: DirectContent, Sendable {
   public let sender: StableID
   /// The sender's run.
   public let run: MemberID
+  /// Its bytes.
   public let payload: [UInt8]
+  /// Whether it is a typed message.
   public let isTagged: Bool
 }
 
@@ -39,7 +41,9 @@ public struct MemberQuestion: DirectContent, Sendable {
   public let sender: StableID
   /// The asker's run.
   public let run: MemberID
+  /// Its bytes.
   public let payload: [UInt8]
+  /// Whether it is a typed message.
   public let isTagged: Bool
   let call: UInt64
   let node: WeakNode
@@ -81,7 +85,9 @@ public struct MemberAnswer: DirectContent, Sendable {
   public let sender: StableID
   /// The answerer's run.
   public let run: MemberID
+  /// Its bytes.
   public let payload: [UInt8]
+  /// Whether it is a typed message.
   public let isTagged: Bool
 }
 

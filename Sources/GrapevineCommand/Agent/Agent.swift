@@ -65,7 +65,9 @@ actor Agent {
       readers = [
         Task(executorPreference: loop) { await self.printEvents(events, memberEvents) },
         Task(executorPreference: loop) { await self.printMessages(node.messages) },
+        Task(executorPreference: loop) { await self.printDirect(node.directMessages) },
       ]
+      try startAnswering(node)
       try await node.join(options.contacts)
       hasJoined = true
       try startInput(node)
@@ -131,13 +133,21 @@ actor Agent {
       let socket = try ControlSocket(path: path)
       control.withLock { $0 = socket }
       try await ControlServer(
-        socket, requests: ControlRequest.all(of: node, tuples: options.node.core.tuples)
+        socket, requests: ControlRequest.all(of: node, options.node.core)
       ).start()
     } catch {
       removeControl()
       guard options.control == .standard else { throw error }
       Standard.error("grapevine agent: nobody can ask this agent for its members and tuples: \(error)\n")
     }
+  }
+
+  /// Answers questions with what a command prints, if the user gave one.
+  private func startAnswering(_ node: GossipNode) throws {
+    guard let command = options.answerCommand else { return }
+    let answering = try EventLoop(name: "answers")
+    let program = AnswerProgram(command: command, limit: options.node.core.directLimit)
+    Task(executorPreference: answering) { await program.answer(node.questions) }
   }
 
   private func startInput(_ node: GossipNode) throws {
@@ -155,6 +165,15 @@ extension Agent {
   private func printMessages(_ messages: Messages) async {
     for await message in messages {
       write { [isJSON = options.isJSON] in Report.delivery(message, isJSON, &$0) }
+      guard output.bytes.count >= Self.outputBytes else { continue }
+      flush()
+      await Task.yield()
+    }
+  }
+
+  private func printDirect(_ messages: DirectSequence<DirectMessage>) async {
+    for await message in messages {
+      write { [isJSON = options.isJSON] in Report.direct(message, isJSON, &$0) }
       guard output.bytes.count >= Self.outputBytes else { continue }
       flush()
       await Task.yield()

@@ -66,8 +66,13 @@ enum AgentCommand {
         defaultText: "none: nothing is remembered"),
       Option(
         name: "--control", placeholder: "PATH", value: .text(default: ""),
-        help: "The socket at which to answer `grapevine members` and `grapevine tuples`, or none",
+        help: "The socket at which to answer `grapevine members`, `tuples`, `send` and `ask`, or none",
         defaultText: "PORT.sock in a directory of the user's"),
+      Option(
+        name: "--answer", placeholder: "COMMAND", value: .text(default: ""),
+        help:
+          "Answer questions of other members with what this shell command prints; it gets the question on standard input",
+        defaultText: "answer nothing"),
       Option(
         name: "--probe-interval", placeholder: "S", value: .real(0.1...60, default: 1),
         help: "Seconds between two probes of members, one each; the longer, the later a failure is seen"),
@@ -107,7 +112,7 @@ enum AgentCommand {
       Text: deliveries go to standard output, events (neighbours, gaps, lifecycle) to standard error; control
       characters of a message are shown as \\xNN. JSON: everything goes to standard output as {"event": ...}:
       listening, snapshot and tuples (the members and tuples that were in the directory of --data), lifecycle,
-      broadcast (a line was taken), delivery, neighbourUp, neighbourDown, member (its "change" is joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, rejected (a line too long to
+      broadcast (a line was taken), delivery, direct (a message to this member alone), neighbourUp, neighbourDown, member (its "change" is joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, rejected (a line too long to
       send), joinFailed, versionMismatch and, at the end, counters. "at" is in nanoseconds of
       CLOCK_MONOTONIC, which all processes of a machine share. A payload that is not UTF-8 has its bytes in
       hexadecimal as "bytes" besides.

@@ -23,6 +23,8 @@ struct AgentOptions: Sendable {
   var isJSON: Bool
   var printsMembers: Bool
   var control: Control
+  /// The command that answers questions; nil when none does.
+  var answerCommand: String?
 
   /// Where the agent can be asked.
   enum Control: Equatable {
@@ -63,6 +65,7 @@ struct AgentOptions: Sendable {
     exitsAtEnd = arguments.has("--exit-at-end")
     isJSON = arguments.has("--json")
     printsMembers = !arguments.has("--no-member-events")
+    answerCommand = arguments.has("--answer") ? arguments.text("--answer") : nil
     switch arguments.text("--control") {
     case "": control = .standard
     case "none": control = .none

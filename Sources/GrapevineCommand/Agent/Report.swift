@@ -89,6 +89,18 @@ enum Report {
     }
   }
 
+  static func direct(_ message: DirectMessage, _ isJSON: Bool, _ output: inout JSONWriter) {
+    guard isJSON else {
+      return output.line("\(message.run.description.prefix(8))  direct  \(Terminal.printable(message.text))")
+    }
+    output.object { object in
+      object.field("event", "direct")
+      object.field("sender", message.run.description)
+      message.payload.withUnsafeBytes { object.field("payload", payload: $0) }
+      object.field("at", now)
+    }
+  }
+
   static func broadcast(_ line: [UInt8], sequence: UInt64, at: UInt64, _ output: inout JSONWriter) {
     output.object { object in
       object.field("event", "broadcast")

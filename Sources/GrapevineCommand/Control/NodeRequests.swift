@@ -7,8 +7,9 @@ import GrapevineTransport
 
 extension ControlRequest {
   /// All requests, in the order in which errors list them. Docs/operations.md describes them.
-  static func all(of node: GossipNode, tuples rules: TupleRules?) -> [ControlRequest] {
-    [members(node), watch(node), tags(node), health(node)] + tuples(of: node, rules: rules)
+  static func all(of node: GossipNode, _ core: Configuration) -> [ControlRequest] {
+    [members(node), watch(node), tags(node), health(node)] + tuples(of: node, rules: core.tuples)
+      + talk(of: node, core)
   }
 
   private static func members(_ node: GossipNode) -> ControlRequest {

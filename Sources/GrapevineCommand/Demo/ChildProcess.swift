@@ -63,16 +63,18 @@ final class ChildProcess {
   var takesLines: Bool { outgoing.count < Self.bufferLimit }
 
   /// Queues a line for its standard input and writes what the pipe takes.
-  func send(_ line: [UInt8]) {
-    outgoing += line
-    outgoing.append(UInt8(ascii: "\n"))
+  func send(_ line: [UInt8]) { write(line + [UInt8(ascii: "\n")]) }
+
+  /// Queues bytes for its standard input and writes what the pipe takes.
+  func write(_ bytes: [UInt8]) {
+    outgoing += bytes
     writeOutgoing()
   }
 
   /// Writes what the pipe takes now.
   func writeOutgoing() {
     guard hasOutgoing else { return }
-    let count = outgoing.withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
+    let count = outgoing.withUnsafeBytes { systemWrite(input, $0.baseAddress, $0.count) }
     if count > 0 {
       outgoing.removeFirst(count)
     } else if count < 0, errno != EAGAIN, errno != EINTR {
@@ -99,6 +101,15 @@ final class ChildProcess {
     }
     incoming.removeFirst(start)
     return incoming.count <= Self.bufferLimit
+  }
+
+  /// Reads what is there, once.
+  func readBytes() -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Self.bufferLimit)
+    let count = bytes.withUnsafeMutableBytes { read(output, $0.baseAddress, $0.count) }
+    if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { closeOutput() }
+    bytes.removeLast(Self.bufferLimit - max(0, count))
+    return bytes
   }
 
   /// Closes its standard input, which makes an agent leave that was started with `--exit-at-end`.
@@ -138,6 +149,11 @@ final class ChildProcess {
     let signal = status & 0x7f
     return signal == 0 ? "exit code \(status >> 8 & 0xff)" : "signal \(signal)"
   }
+}
+
+/// The system's `write`, which the class has a method of the name of.
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer?, _ count: Int) -> Int {
+  write(descriptor, bytes, count)
 }
 
 // Starting it.

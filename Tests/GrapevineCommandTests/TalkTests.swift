@@ -1,0 +1,146 @@
+import Foundation
+import GrapevineConsole
+import GrapevineCore
+import Testing
+
+@testable import GrapevineCommand
+
+@Suite("What is sent and asked through an agent: the words", .timeLimit(.minutes(5)))
+struct TalkWordTests {
+  private func bytes(_ line: String) -> [[UInt8]] {
+    Array((ControlRequest.words(of: Array(line.utf8)) ?? []).dropFirst())
+  }
+
+  @Test("a line says what was meant, whatever is in the words")
+  func roundTrip() throws {
+    var words = TalkWords()
+    words.length = 7
+    words.members = ["web 1", "50%"]
+    words.time = .milliseconds(1_500)
+    #expect(words.line("ask") == "ask 7 within=1500 to=web%201 to=50%25")
+    #expect(try TalkWords(ask: bytes(words.line("ask"))) == words)
+    words.members = []
+    words.tag = ("a key", "x=y")
+    #expect(try TalkWords(ask: bytes(words.line("ask"))) == words)
+    words.tag = ("empty", "")
+    #expect(try TalkWords(ask: bytes(words.line("ask"))) == words)
+    words.tag = nil
+    #expect(try TalkWords(broadcast: bytes(words.line("broadcast"))) == words)
+    words.time = nil
+    words.members = ["a b"]
+    #expect(try TalkWords(send: bytes(words.line("send"))) == words)
+  }
+
+  @Test(
+    "what cannot be meant is refused with what is allowed",
+    arguments: [
+      "ask", "ask x", "ask 1 within", "ask 1 within=0", "ask 1 within=x", "ask 1 within=99999999999",
+      "ask 1 to=a tag=b=c", "ask 1 tag=b", "ask 1 tag==c", "ask 1 tag=a=b tag=c=d", "ask 1 else=1",
+      "ask 99999999999", "ask 1 %ff=1",
+    ])
+  func refused(line: String) {
+    #expect(throws: ControlFailure.self) { try TalkWords(ask: bytes(line)) }
+  }
+
+  @Test("more than an agent takes is refused before it is sent")
+  func length() throws {
+    let words = try TalkWords(send: bytes("send a 100"))
+    #expect(try words.checkedLength(limit: 100) == 100)
+    #expect(throws: ControlFailure.self) { try words.checkedLength(limit: 99) }
+    #expect(throws: ControlFailure.self) { try TalkWords(send: bytes("send a")) }
+    #expect(throws: ControlFailure.self) { try TalkWords(send: bytes("send a 1 2")) }
+    #expect(throws: ControlFailure.self) { try TalkWords(broadcast: bytes("broadcast 1 within=5")) }
+  }
+}
+
+@Suite("The command that answers", .timeLimit(.minutes(5)))
+struct AnswerProgramTests {
+  private func answer(_ command: String, to question: String, limit: Int = 100) throws -> String {
+    String(
+      decoding: try AnswerProgram(command: command, limit: limit).output(for: Array(question.utf8)),
+      as: UTF8.self)
+  }
+
+  @Test("it gets the question, and what it prints is the answer")
+  func output() throws {
+    #expect(try answer("cat", to: "hello") == "hello")
+    #expect(try answer("read line; echo \"$line!\"; echo more", to: "one\ntwo") == "one!\nmore")
+    #expect(try answer("echo not reading", to: String(repeating: "x", count: 1_000)) == "not reading")
+    #expect(try answer("printf 0123456789", to: "", limit: 4) == "0123")
+    #expect(try answer("true", to: "x") == "")
+  }
+
+  @Test("one that fails, or never ends to print, gives no answer")
+  func failures() {
+    #expect(throws: AnswerFailure.self) { try answer("echo partly; exit 3", to: "x") }
+    #expect(throws: AnswerFailure.self) { try answer("kill -9 $$", to: "x") }
+    #expect(throws: AnswerFailure.self) { try answer("yes", to: "x") }
+  }
+}
+
+@Suite("grapevine send and ask, end to end", .serialized, .timeLimit(.minutes(5)))
+struct TalkEndToEndTests {
+  private typealias Running = EndToEndTests.Running
+
+  /// Agents that all know each other, by name; `with` has what each is started with besides.
+  private func agents(_ list: [(name: String, with: [String])], in directory: String) throws -> [Running] {
+    var running: [Running] = []
+    var contact: String?
+    for (name, options) in list {
+      var arguments = ["agent", "--json", "--bind", "127.0.0.1:0", "--name", name]
+      arguments += ["--control", "\(directory)/\(name).sock"] + options
+      if let contact { arguments += ["--join", contact] }
+      let agent = try Running(arguments)
+      let line = try #require(agent.line(with: "\"listening\""))
+      let address = try JSONReader.read(Array(line.utf8)[...])["address"]?.text
+      contact = contact ?? address
+      running.append(agent)
+    }
+    // The first one hears of all the others; these need not know each other.
+    for _ in list.dropFirst() { _ = try #require(running[0].line(with: "\"joined\"")) }
+    return running
+  }
+
+  private func withDirectory(_ body: (String) throws -> Void) throws {
+    let directory = "/tmp/gv-talk-\(UInt32.random(in: 0 ... .max))"
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try body(directory)
+  }
+
+  @Test("messages to one and to all, questions and receipts")
+  func talk() throws {
+    try withDirectory { directory in
+      let running = try agents(
+        [("a", []), ("b", ["--tag", "role=web", "--answer", "cat"]), ("c", ["--answer", "exit 1"])],
+        in: directory)
+      let agent = ["--agent", "\(directory)/a.sock"]
+      func grapevine(_ arguments: String...) throws -> (output: String, error: String, code: Int32) {
+        try Running(arguments + agent).finish()
+      }
+      let sent = try grapevine("send", "--to", "b", "for you alone")
+      #expect(sent.code == 0 && sent.output.isEmpty && sent.error.isEmpty, "\(sent)")
+      let direct = try #require(running[1].line(with: "\"direct\""))
+      #expect(direct.contains("for you alone"))
+
+      let counted = try grapevine("send", "--count", "60", "for all")
+      #expect(counted.code == 0 && counted.output.hasSuffix("2 of 2 members have it\n"), "\(counted)")
+      for one in running.dropFirst() {
+        let line = try #require(one.line(with: "\"delivery\""))
+        #expect(line.contains("for all"))
+      }
+
+      let asked = try grapevine("ask", "--tag", "role=web", "--within", "60", "load?")
+      #expect(asked.code == 0 && asked.output == "b\tload?\n", "\(asked)")
+      let partly = try grapevine("ask", "--within", "1", "who?")
+      #expect(partly.code == 2 && partly.output == "b\twho?\n", "\(partly)")
+      #expect(partly.error.contains("1 of 2"))
+
+      let nobody = try grapevine("send", "--to", "nobody", "x")
+      #expect(nobody.code == 1 && nobody.error.contains("no living member"), "\(nobody)")
+      #expect(try grapevine("send", "--to", "b", "--count", "1", "x").code == 64)
+      for one in running { one.process.terminate() }
+      for one in running { #expect(one.finish().code == 0) }
+    }
+  }
+}
