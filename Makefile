@@ -1,9 +1,9 @@
 # Grapevine: what there is to do, by name. `make help` lists it.
 
 # Debian packages that the toolchain needs to link: the C and C++ libraries' development files, SQLite's, in which
-# GrapevineStore keeps tuples, libsodium's, with which GrapevineSecurity seals, ZeroMQ's, and CZMQ's, whose nodes of
-# zgossip tests meet.
-PACKAGES := libc6-dev g++ libsqlite3-dev libsodium-dev libzmq3-dev libczmq-dev
+# GrapevineStore keeps tuples, libsodium's, in which GrapevineSecurity keeps keys and signs, OpenSSL's, with which it
+# seals, ZeroMQ's, and CZMQ's, whose nodes of zgossip tests meet.
+PACKAGES := libc6-dev g++ libsqlite3-dev libsodium-dev libssl-dev libzmq3-dev libczmq-dev
 
 RUN_ARGUMENTS ?= demo --nodes 8 --messages 100
 BENCH_ARGUMENTS ?=

@@ -61,8 +61,12 @@ let package = Package(
     ),
     .systemLibrary(
       name: "CSodium", pkgConfig: "libsodium", providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"]), .brew(["openssl@3"])]),
     .target(
-      name: "GrapevineSecurity", dependencies: ["GrapevineCore", "CSodium"], swiftSettings: settings),
+      name: "GrapevineSecurity",
+      dependencies: ["GrapevineCore", "GrapevineTransport", "CSodium", "COpenSSL"],
+      swiftSettings: settings),
     .target(name: "GrapevineDialect", dependencies: ["GrapevineCore"], swiftSettings: settings),
     .target(
       name: "GossipPython", dependencies: ["GrapevineDialect", "GrapevineCore"], swiftSettings: settings),
@@ -131,7 +135,8 @@ let package = Package(
       name: "GrapevineStoreTests", dependencies: ["GrapevineStore", "Grapevine", "GrapevineCore", "CSQLite"],
       swiftSettings: settings),
     .testTarget(
-      name: "GrapevineSecurityTests", dependencies: ["GrapevineSecurity", "GrapevineCore", "CSodium"],
+      name: "GrapevineSecurityTests",
+      dependencies: ["GrapevineSecurity", "Grapevine", "GrapevineTransport", "GrapevineCore", "CSodium"],
       swiftSettings: settings),
     .testTarget(
       name: "GrapevineSimulatorTests", dependencies: ["GrapevineSimulator", "GrapevineCore"],

@@ -200,6 +200,17 @@ public struct Configuration: Sendable, Equatable {
   /// Default: none, chosen here: every rule has its reason.
   package var ablations: Ablations = []
 
+  /// Bytes of each datagram that are left to what carries it: `datagramLimit` is that much below the path's limit.
+  ///
+  /// Default: 0, chosen here: datagrams travel as they are.
+  package private(set) var datagramOverhead = 0
+
+  /// Leaves so many bytes of each datagram to what carries it.
+  package mutating func leaveRoom(_ bytes: Int) {
+    datagramLimit -= bytes
+    datagramOverhead += bytes
+  }
+
   /// Creates the default configuration.
   public init() {}
 }
@@ -244,7 +255,7 @@ extension Configuration {
   ///
   /// - Throws: `ConfigurationError` naming the first value out of its limits.
   public func validate() throws(ConfigurationError) {
-    try check("datagramLimit", datagramLimit, 512...2_048)
+    try check("datagramLimit", datagramLimit + datagramOverhead, 512...2_048)
     try check("messagesPerDatagram", messagesPerDatagram, 1...Int.max)
     try check("fanout", fanout, 1...56)
     try check("rounds", rounds, 1...Int(GossipHeader.hopsLimit))

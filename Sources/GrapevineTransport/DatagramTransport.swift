@@ -23,6 +23,11 @@ public protocol DatagramTransport: AnyObject {
   /// What has happened since the transport was made; for UDP, reading it costs a system call.
   var counters: TransportCounters { get }
 
+  /// The greatest number of bytes by which datagrams are longer on the wire than they were handed over.
+  ///
+  /// Default: 0. A node keeps its datagrams that much shorter.
+  var overhead: Int { get }
+
   /// Takes what has arrived, at most 64 datagrams, and forgets those of the call before.
   ///
   /// - Returns: The number of datagrams now at hand; 0 when none waits.
@@ -55,6 +60,11 @@ public protocol DatagramTransport: AnyObject {
   func send(_ buffer: borrowing DatagramBuffer, from first: Int) -> Int
 }
 
+extension DatagramTransport {
+  /// None: datagrams travel as they are.
+  public var overhead: Int { 0 }
+}
+
 /// What a transport has done and seen since it was made.
 public struct TransportCounters: Equatable, Sendable {
   /// Datagrams that the system accepted; the network may still lose them.
@@ -79,6 +89,8 @@ public struct TransportCounters: Equatable, Sendable {
   public var receiveDrops = 0
   /// Datagrams received that were longer than 2,048 bytes.
   public var truncated = 0
+  /// What a layer around the transport has done; nil without one.
+  public var layer: LayerCounters?
 
   /// Creates counters that are all 0.
   public init() {}

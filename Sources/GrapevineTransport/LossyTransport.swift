@@ -38,6 +38,9 @@ public final class LossyTransport: DatagramTransport {
   /// The inner transport's counters, dropped datagrams included.
   public var counters: TransportCounters { inner.counters }
 
+  /// The inner transport's overhead.
+  public var overhead: Int { inner.overhead }
+
   /// Receives until a batch has something left after the losses, or nothing waits.
   public func receive() -> Int {
     while true {

@@ -33,7 +33,7 @@ struct KeyFileTests {
     let (ids, expected, sealing) = (read.ids, keys.ids, read.sealing)
     #expect(ids == expected)
     #expect(sealing == (try keyID(32)))
-    let member = Member(keys: read, sender: 1)
+    let member = try Member(keys: read, sender: 1)
     let other = try Member(keys: keyring(32), sender: 2)
     #expect(other.payload(try member.seal([5])) == [5])
     // A member's own keyring, after a change.

@@ -102,7 +102,7 @@ struct RotationTests {
     for number in 1..<UInt8(Keyring.capacity) { try keys.install(clusterKey(number)) }
     let count = keys.ids.count
     #expect(count == Keyring.capacity)
-    let member = Member(keys: keys, sender: 1)
+    let member = try Member(keys: keys, sender: 1)
     #expect(securityError { try member.protection.install(clusterKey(50)) }?.reason == .keyringFull)
     #expect(securityError { try member.protection.retire(keyID(0)) }?.reason == .keyInUse)
     #expect(securityError { try member.protection.retire(keyID(50)) }?.reason == .unknownKey)

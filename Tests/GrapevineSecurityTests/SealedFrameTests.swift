@@ -135,13 +135,13 @@ struct SealedFrameTests {
 
   @Test("runs draw identities of their own")
   func identities() throws {
-    let senders = try (0..<100).map { _ in Member(FrameProtection(keyring: try keyring(0), senders: 1)) }
+    let senders = try (0..<100).map { _ in Member(try FrameProtection(keyring: try keyring(0), senders: 1)) }
     #expect(Set(senders.map { $0.protection.sender }).count == 100)
   }
 
   @Test("sealing says what it lacks: a key, room, memory of its own")
   func misuse() throws {
-    let empty = Member(keys: try Keyring(), sender: 1)
+    let empty = try Member(keys: try Keyring(), sender: 1)
     #expect(securityError { _ = try empty.seal([1]) }?.reason == .noSealingKey)
     let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64, alignment: 1)
     defer { buffer.deallocate() }
@@ -171,11 +171,11 @@ struct SealedFrameTests {
       if twinFirst { try keys.install(ClusterKey(bytes: twin.span.bytes)) }
       try keys.install(clusterKey(0))
       if !twinFirst { try keys.install(ClusterKey(bytes: twin.span.bytes)) }
-      let receiver = Member(keys: keys, sender: 3)
+      let receiver = try Member(keys: keys, sender: 3)
       #expect(receiver.payload(try alice.seal([7, 8])) == [7, 8])
       var twins = try Keyring()
       try twins.install(ClusterKey(bytes: twin.span.bytes))
-      let sender = Member(keys: twins, sender: 4)
+      let sender = try Member(keys: twins, sender: 4)
       #expect(receiver.payload(try sender.seal([9])) == [9])
       var broken = try sender.seal([9])
       broken[broken.count - 1] ^= 1

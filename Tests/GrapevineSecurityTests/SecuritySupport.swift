@@ -32,8 +32,8 @@ final class Member {
   convenience init(
     keys: consuming Keyring, policy: PlaintextPolicy = .sealedOnly, senders: Int = 64, sender: UInt64,
     counter: UInt64 = 0
-  ) {
-    self.init(
+  ) throws {
+    try self.init(
       FrameProtection(
         keyring: keys, policy: policy, senders: senders, sender: MemberID(sender), counter: counter))
   }
@@ -80,6 +80,8 @@ final class SecretDirectory {
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  func remove() throws { try FileManager.default.removeItem(atPath: path) }
 
   func file(_ name: String) -> String { path + "/" + name }
 

@@ -219,7 +219,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineTransport": ["GrapevineCore", "CLinux"],
   "Grapevine": ["GrapevineCore", "GrapevineTransport"],
   "GrapevineStore": ["Grapevine", "GrapevineCore", "CSQLite"],
-  "GrapevineSecurity": ["GrapevineCore", "CSodium"],
+  "GrapevineSecurity": ["GrapevineCore", "GrapevineTransport", "CSodium", "COpenSSL"],
   "GrapevineSimulator": ["GrapevineCore"],
   "GrapevineDialect": ["GrapevineCore"],
   "GrapevineBridge": [

@@ -39,14 +39,16 @@ public final class DrivenNode {
   ///     the bound port.
   ///   - configuration: The limits and times of the protocol.
   ///   - dataDirectory: Where the node keeps its members over a restart; see `GossipNode.Configuration`.
+  ///   - layer: What is done to every datagram on its way; see `GossipNode.Configuration`.
   /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
   ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
   ///   cannot be used.
   public convenience init(
     bind: String, advertise: String? = nil, configuration: Configuration = .init(),
-    dataDirectory: String? = nil
+    dataDirectory: String? = nil, layer: (any DatagramLayer)? = nil
   ) throws {
-    let transport = try UDPTransport(bind: bind)
+    let socket = try UDPTransport(bind: bind)
+    let transport = try layer?.wrap(socket) ?? socket
     let advertised = try advertise.map { try Endpoint.advertised($0, bound: transport.localEndpoint) }
     try self.init(
       transport: transport, advertised: advertised, configuration: configuration, dataDirectory: dataDirectory

@@ -1,6 +1,7 @@
 // What an application chooses when it creates a node.
 
 import GrapevineCore
+import GrapevineTransport
 
 extension GossipNode {
   /// How a node is set up.
@@ -35,6 +36,12 @@ extension GossipNode {
     /// Whether trains of datagrams to one peer leave in one piece where the kernel can. Default: yes,
     /// measured by `grapevine bench`.
     public var segmentOffload = true
+
+    /// What is done to every datagram on its way: `ClusterKeys` of `GrapevineSecurity` seals them. Datagrams stay
+    /// within `core.datagramLimit` all the same, so that messages have a little less room.
+    ///
+    /// Default: nothing, so that they travel as they are; chosen here.
+    public var layer: (any DatagramLayer)?
 
     /// Creates a configuration.
     public init(bind: String = "0.0.0.0:0", core: GrapevineCore.Configuration = .init()) {

@@ -73,14 +73,15 @@ public actor GossipNode {
   ///
   /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
   ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
-  ///   cannot be used, `TupleStoreError` when the store of tuples cannot.
+  ///   cannot be used, `TupleStoreError` when the store of tuples cannot, and what `layer` throws.
   public init(_ configuration: Configuration = .init()) async throws {
     let transport = try UDPTransport(
       bind: configuration.bind, receiveBufferBytes: configuration.receiveBufferBytes)
     if !configuration.segmentOffload { transport.segmentOffload = false }
-    let carrier: any DatagramTransport =
+    let lossy: any DatagramTransport =
       configuration.injectedLoss > 0
       ? LossyTransport(transport, loss: configuration.injectedLoss) : transport
+    let carrier = try configuration.layer?.wrap(lossy) ?? lossy
     let advertised = try configuration.advertise.map {
       try Endpoint.advertised($0, bound: transport.localEndpoint)
     }
@@ -89,17 +90,19 @@ public actor GossipNode {
       dataDirectory: configuration.dataDirectory, tupleKeeper: try await .open(configuration.tupleStorage))
   }
 
-  /// Creates a node on an in-memory network.
+  /// Creates a node on an in-memory network, with a layer around its datagrams if one is given.
   ///
   /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is
   ///   invalid, `SnapshotError` when the data directory cannot be used, `TupleStoreError` when the store of tuples
   ///   cannot.
   public init(
     on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init(),
-    dataDirectory: String? = nil, tupleStorage: (any TupleStorage)? = nil
+    dataDirectory: String? = nil, tupleStorage: (any TupleStorage)? = nil,
+    layer: (any DatagramLayer)? = nil
   ) async throws {
+    let transport = try network.bind(port: port)
     try self.init(
-      core, transport: network.bind(port: port), advertised: nil, dataDirectory: dataDirectory,
+      core, transport: layer?.wrap(transport) ?? transport, advertised: nil, dataDirectory: dataDirectory,
       tupleKeeper: try await .open(tupleStorage))
   }
 
@@ -118,7 +121,7 @@ public actor GossipNode {
     outbox = client.outbox
     identity = client.driver.node.identity
     localEndpoint = transport.localEndpoint
-    payloadLimit = core.payloadLimit
+    payloadLimit = client.driver.node.configuration.payloadLimit
     let loop = loop
     client.inbox.setOnRoom { [weak loop] in loop?.wake() }
     client.desk.messages.setOnRoom { [weak loop] in loop?.wake() }

@@ -57,8 +57,9 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     driver = try NodeDriver(
       configuration: configuration, transport: transport, advertised: advertised, keeper: keeper,
       tupleKeeper: tupleKeeper)
-    outbox = Outbox(payloadLimit: configuration.payloadLimit)
-    stage = Outbox.emptyStage(payloadLimit: configuration.payloadLimit)
+    let payloadLimit = driver.node.configuration.payloadLimit
+    outbox = Outbox(payloadLimit: payloadLimit)
+    stage = Outbox.emptyStage(payloadLimit: payloadLimit)
   }
 
   deinit {

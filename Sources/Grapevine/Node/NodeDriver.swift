@@ -34,6 +34,9 @@ final class NodeDriver {
     self.advertised = advertised ?? transport.localEndpoint.ifConcrete
     self.keeper = keeper
     self.tupleKeeper = tupleKeeper
+    try configuration.validate()
+    var configuration = configuration
+    configuration.leaveRoom(transport.overhead)
     var entropy = SystemRandomNumberGenerator()
     node = try Node(
       configuration: configuration, identity: MemberID(entropy.next()), seed: entropy.next(),

@@ -4,6 +4,7 @@
 import CAllocations
 import Grapevine
 import GrapevineCore
+import GrapevineSecurity
 import GrapevineTransport
 
 /// How a flood is run; the same words start both ends.
@@ -16,28 +17,34 @@ struct FloodSetup {
   var segments: Bool
   /// Whether the application's task prefers the node's thread.
   var onLoop: Bool
+  /// The file of the keys that datagrams are sealed with; nil when they are plain.
+  var keys: String?
 
   var words: [String] {
     [
       "\(count)", "\(size)", packing ? "packed" : "single", segments ? "trains" : "plain",
-      onLoop ? "loop" : "pool",
+      onLoop ? "loop" : "pool", keys ?? "none",
     ]
   }
 
-  init(count: Int, size: Int, packing: Bool = true, segments: Bool = true, onLoop: Bool = true) {
+  init(
+    count: Int, size: Int, packing: Bool = true, segments: Bool = true, onLoop: Bool = true,
+    keys: String? = nil
+  ) {
     self.count = count
     self.size = size
     self.packing = packing
     self.segments = segments
     self.onLoop = onLoop
+    self.keys = keys
   }
 
   init?(_ words: ArraySlice<String>) {
     let words = Array(words)
-    guard words.count == 5, let count = Int(words[0]), let size = Int(words[1]), size >= 8 else { return nil }
+    guard words.count == 6, let count = Int(words[0]), let size = Int(words[1]), size >= 8 else { return nil }
     self.init(
       count: count, size: size, packing: words[2] == "packed", segments: words[3] == "trains",
-      onLoop: words[4] == "loop")
+      onLoop: words[4] == "loop", keys: words[5] == "none" ? nil : words[5])
   }
 
   func node() async throws -> GossipNode {
@@ -48,8 +55,11 @@ struct FloodSetup {
     if !packing { core.messagesPerDatagram = 1 }
     // A message of 1,200 bytes needs a datagram with room for its head.
     if size > core.payloadLimit { core.datagramLimit = size + 40 }
+    // So that as many messages share a datagram, and what differs is sealing.
+    if keys != nil { core.datagramLimit += SealedFrame.overhead }
     var configuration = GossipNode.Configuration(bind: "127.0.0.1:0", core: core)
     configuration.segmentOffload = segments
+    if let keys { configuration.layer = try ClusterKeys(file: keys) }
     return try await GossipNode(configuration)
   }
 }

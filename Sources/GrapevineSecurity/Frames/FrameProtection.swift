@@ -18,6 +18,7 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
   static let identitiesMax = 64
 
   private var keyring: Keyring
+  private var ciphers = FrameCiphers()
   private var windows: ReplayWindows
   /// What is accepted.
   public var policy: PlaintextPolicy
@@ -37,16 +38,17 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
   ///   - keyring: The keys of the cluster.
   ///   - policy: What is accepted.
   ///   - senders: How many runs of others are remembered, each in 160 bytes or less; at most 2^24.
+  /// - Throws: `memory`, or `library` when OpenSSL lacks the cipher.
   public init(
     keyring: consuming Keyring, policy: PlaintextPolicy = .sealedOnly, senders: Int = defaultSenders
-  ) {
-    self.init(keyring: keyring, policy: policy, senders: senders, sender: Self.drawIdentity(), counter: 0)
+  ) throws(SecurityError) {
+    try self.init(keyring: keyring, policy: policy, senders: senders, sender: Self.drawIdentity(), counter: 0)
   }
 
   /// Begins with a given identity and counter, for tests: two runs with the same identity would repeat nonces.
   init(
     keyring: consuming Keyring, policy: PlaintextPolicy, senders: Int, sender: MemberID, counter: UInt64
-  ) {
+  ) throws(SecurityError) {
     self.keyring = keyring
     self.policy = policy
     windows = ReplayWindows(capacity: senders, seed: Self.drawIdentity().value)
@@ -54,6 +56,9 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
     identities.reserveCapacity(Self.identitiesMax)
     self.counter = counter
     scratch = FixedTable(count: Self.associatedStart + SealedFrame.associatedMax)
+    for slot in 0..<Keyring.capacity where self.keyring.id(at: slot) != nil {
+      try ciphers.set(slot, key: self.keyring.frameKey(at: slot))
+    }
   }
 
   /// 64 bits from the system's random source. That two of n runs under one key draw the same has a chance of n²/2^65:
@@ -86,7 +91,11 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
   /// Adds a key, which opens from now on: `Keyring.install`.
   @discardableResult
   public mutating func install(_ key: consuming ClusterKey) throws(SecurityError) -> Bool {
-    try keyring.install(key)
+    let id = key.id
+    guard try keyring.install(key) else { return false }
+    let slot = try keyring.slot(of: id)
+    try ciphers.set(slot, key: keyring.frameKey(at: slot))
+    return true
   }
 
   /// Seals with the given key from now on: `Keyring.use`.
@@ -96,7 +105,27 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
   public mutating func retire(_ id: KeyID) throws(SecurityError) {
     let slot = try keyring.slot(of: id)
     try keyring.retire(id)
+    ciphers.clear(slot)
     windows.forget(keySlot: slot)
+  }
+
+  /// Takes over the keys of another keyring: opens and seals from now on as it says, and retires what it lacks.
+  ///
+  /// - Throws: `memory`, `keyRetired` for a key that was retired here; then what was not taken over stays as it was.
+  mutating func adopt(_ other: borrowing Keyring) throws(SecurityError) {
+    let wanted = other.ids
+    for id in keyring.ids where !wanted.contains(id) && id != keyring.sealing { try retire(id) }
+    // Where all places are taken, one becomes free when the key that seals can go.
+    for round in 0..<2 {
+      for id in wanted where !keyring.ids.contains(id) && (round > 0 || keyring.ids.count < Keyring.capacity)
+      {
+        try install(other.copy(of: id))
+      }
+      guard round == 0, let sealing = other.sealing, keyring.ids.contains(sealing) else { continue }
+      try use(sealing)
+      for id in keyring.ids where !wanted.contains(id) { try retire(id) }
+    }
+    if let sealing = other.sealing { try use(sealing) }
   }
 
   /// Writes the keys to a file: `KeyFile.write`.
@@ -130,12 +159,13 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
     header.write(to: base)
     let body = (base + header.length).assumingMemoryBound(to: UInt8.self)
     prepare(header, UnsafeRawPointer(base), context: context)
-    crypto_aead_chacha20poly1305_ietf_encrypt_detached(
-      body, body + payload.count, nil,
-      payload.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt64(payload.count),
-      scratch.pointer(at: Self.associatedStart), UInt64(header.length + 8), nil, scratch.pointer(at: 0),
-      keyring.frameKey(at: slot))
-    counter += 1
+    // A counter is spent also where the cipher fails, which only a lack of memory could bring about.
+    defer { counter += 1 }
+    guard
+      ciphers.seal(
+        slot, nonce: scratch.pointer(at: 0), associated: scratch.pointer(at: Self.associatedStart),
+        header.length + 8, payload.baseAddress?.assumingMemoryBound(to: UInt8.self), payload.count, to: body)
+    else { throw SecurityError(.library, "OpenSSL could not seal a frame") }
     counters.sealed &+= 1
     return length
   }
@@ -181,7 +211,20 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
   ///   - frame: The whole frame.
   ///   - context: What the sender sealed it for.
   public mutating func open(_ frame: UnsafeMutableRawBufferPointer, context: UInt64 = 0) -> OpenedFrame {
+    open(UnsafeRawBufferPointer(frame), into: frame, context: context)
+  }
+
+  /// Judges a frame that arrived, and decrypts it into other memory.
+  ///
+  /// - Parameters:
+  ///   - frame: The whole frame, which stays as it is.
+  ///   - output: As long as the frame; the payload goes to the offsets at which it lies in the frame.
+  ///   - context: What the sender sealed it for.
+  public mutating func open(
+    _ frame: UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer, context: UInt64 = 0
+  ) -> OpenedFrame {
     do throws(FrameRefusal) {
+      guard output.count >= frame.count, let target = output.baseAddress else { throw .malformed }
       guard let first = frame.first else { throw .malformed }
       guard SealedFrame.isSealed(firstByte: first) else {
         guard policy.acceptsPlain else { throw .plain }
@@ -189,7 +232,7 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
         return .plain
       }
       guard policy.acceptsSealed else { throw .sealed }
-      let opened = try openSealed(frame, context)
+      let opened = try openSealed(frame, target, context)
       counters.opened &+= 1
       return opened
     } catch {
@@ -199,11 +242,9 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
   }
 
   private mutating func openSealed(
-    _ frame: UnsafeMutableRawBufferPointer, _ context: UInt64
+    _ frame: UnsafeRawBufferPointer, _ target: UnsafeMutableRawPointer, _ context: UInt64
   ) throws(FrameRefusal) -> OpenedFrame {
-    guard let header = SealedHeader(UnsafeRawBufferPointer(frame)), let base = frame.baseAddress else {
-      throw .malformed
-    }
+    guard let header = SealedHeader(frame), let base = frame.baseAddress else { throw .malformed }
     for identity in identities where identity == header.sender { throw .reflected }
     // Before the expensive part, on what the header claims; nothing is changed by it.
     let place = windows.place(of: header.sender)
@@ -214,9 +255,9 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
       case .tooOld: throw .tooOld
       }
     }
-    prepare(header, UnsafeRawPointer(base), context: context)
+    prepare(header, base, context: context)
     let payload = header.length..<(frame.count - SealedFrame.tagLength)
-    let slot = try decrypt(base, payload, header)
+    let slot = try decrypt(base, payload, header, to: target)
     if let place {
       windows.record(header.counter, keySlot: slot, at: place)
     } else if !windows.enter(header.sender, counter: header.counter, keySlot: slot) {
@@ -226,33 +267,30 @@ public struct FrameProtection: ~Copyable, @unchecked Sendable {
     return .sealed(payload, sender: header.sender, key: key)
   }
 
-  /// Decrypts in place with the key that is meant, and returns its slot.
+  /// Decrypts with the key that is meant, and returns its slot.
   @inline(__always)
   private func decrypt(
-    _ base: UnsafeMutableRawPointer, _ payload: Range<Int>, _ header: SealedHeader
+    _ base: UnsafeRawPointer, _ payload: Range<Int>, _ header: SealedHeader,
+    to target: UnsafeMutableRawPointer
   ) throws(FrameRefusal) -> Int {
     guard let first = keyring.slot(hint: header.keyHint, from: 0) else { throw .unknownKey }
+    let body = (base + payload.lowerBound).assumingMemoryBound(to: UInt8.self)
+    let output = (target + payload.lowerBound).assumingMemoryBound(to: UInt8.self)
     var slot = first
-    // One key in 256 has the hint of another one. The library wipes what it cannot decrypt, so where several come
-    // into question each is first asked whether the frame is its own.
-    while let next = keyring.slot(hint: header.keyHint, from: slot + 1) {
-      if decrypt(base, payload, header, slot, output: nil) { break }
+    while true {
+      let isOpen = ciphers.open(
+        slot, nonce: scratch.pointer(at: 0), associated: scratch.pointer(at: Self.associatedStart),
+        header.length + 8, body, payload.count, tag: body + payload.count, to: output)
+      if isOpen { return slot }
+      // One key in 256 has the hint of another one.
+      guard let next = keyring.slot(hint: header.keyHint, from: slot + 1) else { break }
+      if UnsafePointer(output) == body {
+        ciphers.undo(slot, nonce: scratch.pointer(at: 0), output, payload.count)
+      }
       slot = next
     }
-    guard decrypt(base, payload, header, slot, output: base + payload.lowerBound) else { throw .forged }
-    return slot
-  }
-
-  /// Whether the frame was sealed with the key of a slot; decrypts to `output` if there is one.
-  @inline(__always)
-  private func decrypt(
-    _ base: UnsafeMutableRawPointer, _ payload: Range<Int>, _ header: SealedHeader, _ slot: Int,
-    output: UnsafeMutableRawPointer?
-  ) -> Bool {
-    let bytes = base.assumingMemoryBound(to: UInt8.self)
-    return crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-      output?.assumingMemoryBound(to: UInt8.self), nil, bytes + payload.lowerBound, UInt64(payload.count),
-      bytes + payload.upperBound, scratch.pointer(at: Self.associatedStart), UInt64(header.length + 8),
-      scratch.pointer(at: 0), keyring.frameKey(at: slot)) == 0
+    // Nobody is to see what is not authentic.
+    output.update(repeating: 0, count: payload.count)
+    throw .forged
   }
 }

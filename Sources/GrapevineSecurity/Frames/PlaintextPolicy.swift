@@ -15,6 +15,22 @@ public enum PlaintextPolicy: Int, Sendable, CaseIterable {
   /// Sends sealed frames and refuses plain ones.
   case sealedOnly
 
+  /// What people call it: `require-plain`, `send-plain`, `send-sealed`, `require-sealed`.
+  public var name: String {
+    switch self {
+    case .plainOnly: "require-plain"
+    case .sendPlain: "send-plain"
+    case .sendSealed: "send-sealed"
+    case .sealedOnly: "require-sealed"
+    }
+  }
+
+  /// The policy of a name; nil for any other text.
+  public init?(name: String) {
+    guard let policy = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = policy
+  }
+
   /// Whether frames are to be sealed before they are sent.
   public var seals: Bool { self == .sendSealed || self == .sealedOnly }
   /// Whether sealed frames are accepted.

@@ -78,6 +78,23 @@ public struct Keyring: ~Copyable, Sendable {
     retired.append(id)
   }
 
+  /// Another keyring with the same keys in the same slots, for one more holder.
+  func copy() throws(SecurityError) -> Keyring {
+    var copy = try Keyring()
+    copy.secrets.bytes.copyMemory(from: UnsafeRawBufferPointer(secrets.bytes))
+    copy.slots = slots
+    copy.sealingSlot = sealingSlot
+    copy.retired = retired
+    return copy
+  }
+
+  /// A copy of one key.
+  ///
+  /// - Throws: `unknownKey`, `memory`.
+  func copy(of id: KeyID) throws(SecurityError) -> ClusterKey {
+    try ClusterKey(bytes: clusterKey(at: slot(of: id)).bytes)
+  }
+
   func slot(of id: KeyID) throws(SecurityError) -> Int {
     guard let slot = slots.firstIndex(of: id) else {
       throw SecurityError(.unknownKey, "the keyring has no key \(id): install it first")
