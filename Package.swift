@@ -105,8 +105,8 @@ let package = Package(
       name: "GrapevineCommand",
       dependencies: [
         "GrapevineConsole", "GrapevineBridge", "Pittacus",
-        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-        "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
+        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSecurity", "GrapevineSimulator",
+        "GrapevineStore", "GrapevineDialect", "GrapevineDialectNode", "GossipPython", "ClojureGossip",
       ],
       swiftSettings: settings),
     .executableTarget(
@@ -120,7 +120,8 @@ let package = Package(
       name: "GrapevineBenchmarks",
       dependencies: [
         "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-        "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations", "ZGossipNode", "ZeroMQ",
+        "GrapevineSecurity", "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations", "ZGossipNode",
+        "ZeroMQ",
         .target(name: "CLinux", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: settings),
@@ -144,7 +145,7 @@ let package = Package(
     .testTarget(name: "GrapevineConsoleTests", dependencies: ["GrapevineConsole"], swiftSettings: settings),
     .testTarget(
       name: "GrapevineCommandTests",
-      dependencies: ["GrapevineCommand", "GrapevineConsole", "GrapevineSimulator"],
+      dependencies: ["GrapevineCommand", "GrapevineConsole", "GrapevineSecurity", "GrapevineSimulator"],
       swiftSettings: settings),
     .testTarget(
       name: "GossipPythonTests", dependencies: ["GossipPython", "GrapevineDialect", "GrapevineCore"],

@@ -36,6 +36,8 @@ enum Main {
       case "tuples": return TuplesCommand.main(rest)
       case "send": return try SendCommand.main(rest)
       case "ask": return try AskCommand.main(rest)
+      case "keygen": return try KeygenCommand.main(rest)
+      case "keys": return try KeysCommand.main(rest)
       case "bridge": return try BridgeCommand.main(rest)
       case "demo": return try DemoCommand.main(rest)
       case "simulate": return try SimulateCommand.main(rest)
@@ -47,8 +49,8 @@ enum Main {
         throw UsageError(
           command: nil,
           message:
-            "unknown command \(quoted(name)); allowed are agent, members, tuples, send, ask, bridge, zgossip, "
-            + "demo, simulate and bench"
+            "unknown command \(quoted(name)); allowed are agent, members, tuples, send, ask, keygen, keys, bridge, "
+            + "zgossip, demo, simulate and bench"
         )
       }
     } catch {
@@ -68,6 +70,8 @@ enum Main {
       tuples     Read and write the key/value map that the agents of a cluster share
       send       Have a running agent send a message to one member or to all
       ask        Have a running agent ask other members something, and print their answers
+      keygen     Draw a key with which the agents of a cluster seal what they send
+      keys       Show and change the keys of a running agent
       bridge     Carry messages between clusters of different systems
       zgossip    Run a node of zgossip: share tuples with CZMQ's nodes and with its own kind over ZeroMQ
       demo       Start a cluster of agents on this machine, broadcast, and report what arrived when

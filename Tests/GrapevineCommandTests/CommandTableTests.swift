@@ -11,6 +11,7 @@ struct CommandTableTests {
     "the real tables have no option twice and take their own defaults",
     arguments: [
       AgentCommand.table, MembersCommand.table, DemoCommand.table, SimulateCommand.table, PapersCommand.table,
+      KeygenCommand.table, KeysCommand.table,
     ] + TuplesVerb.allCases.map(\.table))
   func tables(table: CommandLineTable) {
     #expect(Set(table.options.map(\.name)).count == table.options.count)

@@ -243,12 +243,13 @@ let importsAllowed: [String: Set<String>] = [
     "GrapevineConsole", "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator",
     "GrapevineStore", "GrapevineDialect", "GrapevineDialectNode", "GrapevineBridge", "Pittacus",
     "GossipPython",
-    "ClojureGossip",
+    "ClojureGossip", "GrapevineSecurity",
   ],
   "GrapevineBenchmarks": [
     "CLinux",
     "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
     "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations", "ZGossipNode", "ZeroMQ",
+    "GrapevineSecurity", "COpenSSL",
   ],
 ]
 

@@ -7,6 +7,7 @@
 import Grapevine
 import GrapevineConsole
 import GrapevineCore
+import GrapevineSecurity
 import GrapevineTransport
 import Synchronization
 
@@ -23,6 +24,8 @@ actor Agent {
   let options: AgentOptions
   private let loop: EventLoop
   private var node: GossipNode?
+  /// What seals; nil for an agent that sends plain datagrams.
+  private var keys: ClusterKeys?
   /// The node for those who must not wait for this thread, which may be held up by whoever reads the output.
   private nonisolated let reachable = Mutex<GossipNode?>(nil)
   private var output = JSONWriter()
@@ -49,7 +52,10 @@ actor Agent {
   func run() async {
     do {
       options.prepareData()
-      let node = try await GossipNode(options.node)
+      keys = try options.readKeys()
+      var configuration = options.node
+      configuration.layer = keys
+      let node = try await GossipNode(configuration)
       self.node = node
       reachable.withLock { $0 = node }
       try await startControl(node)
@@ -133,7 +139,7 @@ actor Agent {
       let socket = try ControlSocket(path: path)
       control.withLock { $0 = socket }
       try await ControlServer(
-        socket, requests: ControlRequest.all(of: node, options.node.core)
+        socket, requests: ControlRequest.all(of: node, options.node.core, keys: keys)
       ).start()
     } catch {
       removeControl()

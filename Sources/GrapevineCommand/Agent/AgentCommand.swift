@@ -3,6 +3,7 @@
 import Grapevine
 import GrapevineConsole
 import GrapevineCore
+import GrapevineSecurity
 import GrapevineTransport
 
 #if canImport(Glibc)
@@ -76,6 +77,19 @@ enum AgentCommand {
       Option(
         name: "--probe-interval", placeholder: "S", value: .real(0.1...60, default: 1),
         help: "Seconds between two probes of members, one each; the longer, the later a failure is seen"),
+      Option(
+        name: "--keys", placeholder: "FILE", value: .text(default: ""),
+        help:
+          "The file of the cluster's keys, of 'grapevine keygen': seal what is sent, and accept what others sealed. "
+          + "'grapevine keys' changes them while the agent runs, and the file with them",
+        defaultText: "none: nothing is sealed"),
+      Option(
+        name: "--plaintext", placeholder: "STEP",
+        value: .choice(PlaintextPolicy.allCases.map(\.name), default: PlaintextPolicy.sealedOnly.name),
+        help:
+          "What is sent and accepted with --keys: require-plain, send-plain (accepts both), send-sealed (accepts both) or "
+          + "require-sealed. A running cluster gets from plain to sealed step by step, each on all members before the next"
+      ),
     ] + tupleOptions + [
       Option(
         name: "--level", placeholder: "LEVEL",
@@ -131,7 +145,7 @@ enum AgentCommand {
       ),
       (
         ExitCode.failure,
-        "the address cannot be bound, no contact answered, another member has the name, or --control cannot be had"
+        "the address cannot be bound, no contact answered, another member has the name, or --control or --keys cannot be had"
       ),
       (ExitCode.usage, "the command line cannot be understood"),
       (ExitCode.interrupted, "ended at once by a second signal"),

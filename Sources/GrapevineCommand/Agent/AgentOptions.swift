@@ -3,6 +3,7 @@
 import Grapevine
 import GrapevineConsole
 import GrapevineCore
+import GrapevineSecurity
 import GrapevineStore
 import GrapevineTransport
 
@@ -25,6 +26,10 @@ struct AgentOptions: Sendable {
   var control: Control
   /// The command that answers questions; nil when none does.
   var answerCommand: String?
+  /// The file of the keys that seal; nil when nothing is sealed.
+  var keyFile: String?
+  /// What is sent and accepted with keys.
+  var policy = PlaintextPolicy.sealedOnly
 
   /// Where the agent can be asked.
   enum Control: Equatable {
@@ -78,6 +83,7 @@ struct AgentOptions: Sendable {
       node.dataDirectory = arguments.text("--data")
       node.tupleStorage = SQLiteTupleStorage(path: arguments.text("--data") + "/tuples.sqlite")
     }
+    try readSealing(arguments)
     try Self.check("--bind", node.bind)
     if arguments.has("--advertise") {
       node.advertise = arguments.text("--advertise")
@@ -91,6 +97,27 @@ struct AgentOptions: Sendable {
       }
     }
     for contact in contacts { try Self.check("--join", contact) }
+  }
+
+  /// The file of keys, and what is sent and accepted.
+  private mutating func readSealing(_ arguments: Arguments) throws(UsageError) {
+    guard arguments.has("--keys") else {
+      guard !arguments.has("--plaintext") else {
+        throw AgentCommand.table.failure("--plaintext means nothing without --keys: without, all is plain")
+      }
+      return
+    }
+    guard !arguments.text("--keys").isEmpty else {
+      throw AgentCommand.table.failure("--keys is empty; it must be a file that 'grapevine keygen' made")
+    }
+    keyFile = arguments.text("--keys")
+    policy = PlaintextPolicy(name: arguments.text("--plaintext")) ?? .sealedOnly
+  }
+
+  /// The keys of `--keys`; nil without them.
+  func readKeys() throws(SecurityError) -> ClusterKeys? {
+    guard let keyFile else { return nil }
+    return try ClusterKeys(file: keyFile, policy: policy)
   }
 
   /// Refuses what cannot be an address; a host that is a name is looked up later.

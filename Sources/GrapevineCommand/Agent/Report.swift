@@ -202,6 +202,7 @@ enum Report {
         object.field("tupleStore") { TupleReport.fields(of: store, &$0) }
       }
       object.field("transport") { fields(of: statistics.transport, &$0) }
+      if let layer = statistics.transport.layer { object.field("sealing") { fields(of: layer, &$0) } }
       object.field("at", now)
     }
   }

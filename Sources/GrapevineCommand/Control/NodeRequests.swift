@@ -3,13 +3,14 @@
 import Grapevine
 import GrapevineConsole
 import GrapevineCore
+import GrapevineSecurity
 import GrapevineTransport
 
 extension ControlRequest {
   /// All requests, in the order in which errors list them. Docs/operations.md describes them.
-  static func all(of node: GossipNode, _ core: Configuration) -> [ControlRequest] {
+  static func all(of node: GossipNode, _ core: Configuration, keys: ClusterKeys? = nil) -> [ControlRequest] {
     [members(node), watch(node), tags(node), health(node)] + tuples(of: node, rules: core.tuples)
-      + talk(of: node, core)
+      + talk(of: node, core) + [Self.keys(keys)]
   }
 
   private static func members(_ node: GossipNode) -> ControlRequest {

@@ -33,6 +33,8 @@ final class Demo {
   private(set) var members: [String: Int] = [:]
   private(set) var gaps = 0
   private var isLeaving = false
+  /// What the agents seal with; nil when they do not.
+  private var keys: DemoKeys?
   private var descriptors: [pollfd] = []
   private var progress = DemoProgress()
 
@@ -50,6 +52,7 @@ final class Demo {
   /// Runs the demo and prints its outcome; returns the exit code. No agent is left, whatever happens.
   func run() throws(DemoFailure) -> Int32 {
     if !options.isJSON { Standard.output(DemoReport.opening(options)) }
+    if options.isSealed { keys = try DemoKeys() }
     defer { endAgents() }
     try startAgents()
     try broadcastAll()
@@ -85,6 +88,7 @@ final class Demo {
     arguments += ["--exit-at-end", "--bind", "127.0.0.1:0"]
     arguments += ["--join-timeout", "\(options.timeout)"]
     if options.loss > 0 { arguments += ["--loss", "\(options.loss)"] }
+    if let keys { arguments += ["--keys", keys.file] }
     if let contact { arguments += ["--join", contact] }
     let startedAt = now
     agents.append(Agent(process: try ChildProcess(path: path, arguments: arguments), startedAt: startedAt))

@@ -2,6 +2,7 @@
 
 import GrapevineConsole
 import GrapevineCore
+import GrapevineSecurity
 
 #if canImport(Glibc)
   import Glibc
@@ -40,6 +41,7 @@ enum DemoCommand {
       Option(
         name: "--kill", value: .flag,
         help: "Kill one agent that is no sender when half of the messages are sent; only the others count"),
+      Option(name: "--sealed", value: .flag, help: "Seal all that is sent, with a key drawn for this demo"),
       Option(
         name: "--timeout", placeholder: "S", value: .real(0.1...86_400, default: 60),
         help:
@@ -83,6 +85,10 @@ enum DemoCommand {
       throw table.failure(
         "--nodes is 2; with --kill it must be at least 3, so that somebody is left to listen")
     }
+    let sizeLimit = Configuration().payloadLimit - SealedFrame.overhead
+    guard !options.isSealed || options.size <= sizeLimit else {
+      throw table.failure("--size is \(options.size); with --sealed it must be at most \(sizeLimit)")
+    }
     Signals.block()
     let demo = Demo(options)
     do throws(DemoFailure) {
@@ -103,6 +109,7 @@ struct DemoOptions: Sendable {
   var loss: Double
   var sendersAreAll: Bool
   var kills: Bool
+  var isSealed: Bool
   var timeout: Double
   var isJSON: Bool
 
@@ -114,6 +121,7 @@ struct DemoOptions: Sendable {
     loss = arguments.real("--loss")
     sendersAreAll = arguments.text("--senders") == "all"
     kills = arguments.has("--kill")
+    isSealed = arguments.has("--sealed")
     timeout = arguments.real("--timeout")
     isJSON = arguments.has("--json")
   }
@@ -127,6 +135,7 @@ enum DemoFailure: Error {
   case agentOutput(Int, reason: String)
   case system(call: String, error: Int32)
   case descriptors(needed: Int, limit: Int)
+  case keys(SecurityError)
 
   var exitCode: Int32 {
     guard case .interrupted(let signal) = self else { return ExitCode.failure }
@@ -140,6 +149,7 @@ enum DemoFailure: Error {
     case .notConnected(let connected, let nodes, let seconds):
       "only \(connected) of \(nodes) agents were connected after \(Fixed.short(seconds)) s; "
         + "allow more with --timeout, or start fewer with --nodes"
+    case .keys(let error): "\(error)"
     case .agentEnded(let index, let status): "agent \(index) ended early: \(status)"
     case .agentOutput(let index, let reason): "agent \(index) printed what cannot be understood: \(reason)"
     case .system(let call, let error): "\(call) failed: \(String(cString: strerror(error))) (error \(error))"

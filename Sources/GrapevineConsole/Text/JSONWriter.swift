@@ -49,6 +49,17 @@ package struct JSONWriter {
     }
   }
 
+  /// A field that is a list of texts.
+  package mutating func field(_ name: String, list texts: [String]) {
+    key(name)
+    bytes.append(UInt8(ascii: "["))
+    for (index, text) in texts.enumerated() {
+      if index > 0 { bytes.append(UInt8(ascii: ",")) }
+      quote(text)
+    }
+    bytes.append(UInt8(ascii: "]"))
+  }
+
   @inlinable
   package mutating func field(_ name: String, _ value: some BinaryInteger) {
     field(name, digits: String(value))

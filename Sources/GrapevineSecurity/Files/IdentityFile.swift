@@ -43,6 +43,6 @@ public enum IdentityFile {
     text.append("member \(identity.publicKey)\nseed ")
     text.append(digitsOf: identity.seed)
     text.append("\n")
-    try SecretFile(path: path).write(text)
+    try SecretFile(path: path).write(text, replacing: true)
   }
 }

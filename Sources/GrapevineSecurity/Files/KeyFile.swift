@@ -59,6 +59,19 @@ public enum KeyFile {
   ///
   /// - Throws: `noSealingKey` for an empty keyring, `fileMissing` without its directory, `fileNotPrivate`, `fileSystem`.
   public static func write(_ keyring: borrowing Keyring, to path: String) throws(SecurityError) {
+    try SecretFile(path: path).write(text(of: keyring, for: path), replacing: true)
+  }
+
+  /// Puts a keyring into a file that is not there yet.
+  ///
+  /// - Throws: As `write`, and `fileSystem` when there is one.
+  public static func create(_ keyring: borrowing Keyring, at path: String) throws(SecurityError) {
+    try SecretFile(path: path).write(text(of: keyring, for: path), replacing: false)
+  }
+
+  private static func text(
+    of keyring: borrowing Keyring, for path: String
+  ) throws(SecurityError) -> SecretText {
     guard let sealing = keyring.sealing else {
       throw SecurityError(.noSealingKey, "an empty keyring is not written to \(path): install a key first")
     }
@@ -70,6 +83,6 @@ public enum KeyFile {
       text.append(digitsOf: keyring.clusterKey(at: slot))
       text.append("\n")
     }
-    try SecretFile(path: path).write(text)
+    return text
   }
 }

@@ -61,7 +61,9 @@ struct SecretFile {
   /// Puts text in place of the file, which is never there by halves and never readable to others.
   ///
   /// The new file is written as `NAME.new` beside it, is safe on the disk, and takes the name in one step.
-  func write(_ text: borrowing SecretText) throws(SecurityError) {
+  ///
+  /// - Parameter replacing: Whether there may be a file of that name.
+  func write(_ text: borrowing SecretText, replacing: Bool) throws(SecurityError) {
     try examineTarget()
     let new = path + ".new"
     // What a program that was stopped has left behind.
@@ -76,9 +78,9 @@ struct SecretFile {
     }
     if error == 0, fsync(descriptor) != 0 { error = errno }
     if close(descriptor) != 0, error == 0 { error = errno }
-    if error == 0, rename(new, path) != 0 { error = errno }
+    if error == 0, (replacing ? rename(new, path) : link(new, path)) != 0 { error = errno }
+    if !replacing || error != 0 { unlink(new) }
     guard error == 0 else {
-      unlink(new)
       throw fault("cannot be written", error)
     }
     syncDirectory()
@@ -111,6 +113,7 @@ struct SecretFile {
       switch error {
       case ENOENT: (.fileMissing, "create it, or name another file")
       case ELOOP: (.fileNotPrivate, "that is a symbolic link: name the file itself")
+      case EEXIST: (.fileSystem, "it may hold keys that are in use, so name another file")
       case EACCES, EPERM, EROFS: (.fileSystem, "let the user that runs the program read and write it")
       case ENOSPC, EDQUOT: (.fileSystem, "make room on its disk")
       case EISDIR, ENOTDIR: (.fileSystem, "name a file in a directory that exists")

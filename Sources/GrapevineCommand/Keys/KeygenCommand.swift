@@ -1,0 +1,44 @@
+// `grapevine keygen`: draws a key for a cluster.
+
+import GrapevineConsole
+import GrapevineSecurity
+
+/// Draws a key and writes it to a file of its own.
+enum KeygenCommand {
+  static let table = CommandLineTable(
+    name: "keygen",
+    summary: "Draws a key for a cluster and writes it to a new file, which only its owner can read.",
+    options: [],
+    operands: [Operand(name: "FILE", help: "The file, which must not be there yet", isRequired: true)],
+    notes: """
+      The key is 32 random bytes. Its name, which is printed and is no secret, follows from them. Copy the file to every
+      member over a way that nobody else can read, with mode 0600 and the user that runs the agent as its owner; then
+      'grapevine agent --keys FILE'. To change the key of a running cluster, draw a new one into another file and see
+      'grapevine keys --help'.
+      """,
+    exitCodes: [
+      (ExitCode.success, "the file was written"),
+      (ExitCode.failure, "the file is there already, or cannot be written"),
+      (ExitCode.usage, "the command line cannot be understood"),
+    ],
+    example: """
+      grapevine keygen /etc/grapevine/keys
+      grapevine agent --bind 10.0.0.4:7946 --keys /etc/grapevine/keys
+      """)
+
+  static func main(_ list: [String]) throws(UsageError) -> Int32 {
+    guard let arguments = try table.parse(list) else { return Standard.output(table.help) }
+    let path = arguments.operand ?? ""
+    do throws(SecurityError) {
+      let key = try ClusterKey.generate()
+      let id = key.id
+      var keyring = try Keyring()
+      try keyring.install(key)
+      try KeyFile.create(keyring, at: path)
+      return Standard.output("the key \(id) is in \(path)\n")
+    } catch {
+      Standard.error("grapevine keygen: \(error)\n")
+      return ExitCode.failure
+    }
+  }
+}
