@@ -119,9 +119,9 @@ let package = Package(
     .executableTarget(
       name: "GrapevineBenchmarks",
       dependencies: [
-        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator", "GrapevineStore",
-        "GrapevineSecurity", "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus", "CAllocations", "ZGossipNode",
-        "ZeroMQ",
+        "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSecurity", "GrapevineSimulator",
+        "GrapevineStore", "COpenSSL", "GrapevineDialect", "Pittacus", "PittacusC", "CPittacus",
+        "CAllocations", "ZGossipNode", "ZeroMQ",
         .target(name: "CLinux", condition: .when(platforms: [.linux])),
       ],
       swiftSettings: settings),

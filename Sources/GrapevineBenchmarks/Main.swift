@@ -23,10 +23,11 @@ struct Main {
     Measures Grapevine on this machine and prints a row per figure: value, range of the runs, what is to be reached,
     whether it holds. Ratios are measured side by side with plain C programs in the same run. Takes a few minutes.
 
-      --only GROUP   only this group: core, pittacus, zgossip; or a part of one, such as core.flood
+      --only GROUP   only this group: core, sealed, pittacus, zgossip; or a part of one, such as core.flood
       --json         one JSON object a line per row: id, value, unit, low, high, reach, holds, note
 
-    Environment: PITTACUS_ORIGINAL, the file of another libpittacus.so that pittacus.processes measures in turn with ours.
+    Environment: PITTACUS_ORIGINAL, the file of another libpittacus.so that pittacus.processes measures in turn with ours;
+    GRAPEVINE_HOSTILE, how many hostile datagrams sealed.hostile sends, 400,000 by default.
 
     Exit codes: 0 every figure holds, 2 some fall short, 1 a benchmark could not run, 64 usage.
     """
@@ -73,6 +74,8 @@ struct Main {
     ("core.tuples.rate", TupleRateBenchmark.report), ("core.tuples.newcomer", TupleRateBenchmark.newcomers),
     ("core.tuples.mesh", TupleMeshBenchmark.report), ("core.tuples.memory", TupleMemoryBenchmark.report),
     ("core.tuples.store", TupleStoreBenchmark.report),
+    ("sealed.cost", SealedCostBenchmark.report), ("sealed.rate", SealedRateBenchmark.report),
+    ("sealed.rotation", SealedRotationBenchmark.report), ("sealed.hostile", HostileBenchmark.report),
     ("pittacus.codec", PittacusBenchmark.codec), ("pittacus.spread", PittacusBenchmark.spread),
     ("pittacus.rate", PittacusBenchmark.rate), ("pittacus.processes", PittacusProcesses.report),
     ("zgossip.rate", ZGossipRateBenchmark.report), ("zgossip.newcomer", ZGossipRateBenchmark.newcomers),
@@ -137,6 +140,8 @@ struct Main {
       }
       try await RoundTripRoles.pingAsync(address, rounds: rounds)
     case "role-many": try await MemoryBenchmark.many()
+    case _ where role.hasPrefix("role-sealed-"):
+      guard try await SealedRoles.play(role, words) else { throw usage }
     case _ where role.hasPrefix("role-zgossip-"):
       guard try await ZGossipRoles.play(role, words) else { throw usage }
     default: guard try await TupleRoles.play(role, words) else { throw usage }

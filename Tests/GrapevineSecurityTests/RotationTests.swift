@@ -78,7 +78,7 @@ struct RotationTests {
   @Test("of a retired key nothing is left in memory")
   func zeroed() throws {
     var keys = try keyring(0, 1)
-    let old = UnsafeRawBufferPointer(start: keys.clusterKey(at: 0).baseAddress, count: 64)
+    let old = UnsafeRawBufferPointer(start: keys.clusterKey(at: 0).baseAddress, count: 48)
     let next = keys.clusterKey(at: 1)
     #expect(Array(old.prefix(32)) == Array(0..<32))
     try keys.use(keyID(1))

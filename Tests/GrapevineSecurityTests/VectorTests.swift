@@ -37,7 +37,7 @@ struct SecurityVectorTests {
       let keys = try keyring(first)
       let id = keys.sealing?.description
       #expect(id == documented.vectors["\(name)-key-id"])
-      let derived = Array(UnsafeBufferPointer(start: keys.frameKey(at: 0), count: 32))
+      let derived = Array(UnsafeBufferPointer(start: keys.frameKey(at: 0), count: ClusterKey.frameKeyLength))
       #expect(derived == (try documentedBytes("\(name)-frame-key")))
     }
   }

@@ -54,9 +54,8 @@ struct FloodSetup {
     core.tuples = nil
     if !packing { core.messagesPerDatagram = 1 }
     // A message of 1,200 bytes needs a datagram with room for its head.
-    if size > core.payloadLimit { core.datagramLimit = size + 40 }
-    // So that as many messages share a datagram, and what differs is sealing.
-    if keys != nil { core.datagramLimit += SealedFrame.overhead }
+    let overhead = keys == nil ? 0 : SealedFrame.overhead
+    if size > core.payloadLimit - overhead { core.datagramLimit = size + 40 + overhead }
     var configuration = GossipNode.Configuration(bind: "127.0.0.1:0", core: core)
     configuration.segmentOffload = segments
     if let keys { configuration.layer = try ClusterKeys(file: keys) }

@@ -40,6 +40,12 @@ enum System {
     return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 
+  /// Waits.
+  static func sleep(nanoseconds: UInt64) {
+    var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    nanosleep(&time, nil)
+  }
+
   /// The whole of a small file, also one of /proc.
   static func contents(of path: String) -> String? {
     let descriptor = open(path, O_RDONLY)

@@ -1,8 +1,8 @@
 // The cipher of frames, with a key in it for each slot of a keyring.
 //
-// AES-256-GCM (NIST SP 800-38D) by OpenSSL, which has it on every processor and uses the instructions that the processor
-// has for it; Docs/security.md has the measurements behind the choice. Setting up a key costs more than a small frame, so
-// each key has a context for sealing and one for opening, made when the key comes.
+// AES-128-OCB (RFC 7253) by OpenSSL, which has it on every processor and uses the instructions that the processor has for
+// it; Docs/security.md has the measurements behind the choice. Setting up a key costs more than a small frame, so each
+// key has a context for sealing and one for opening, made when the key comes.
 
 import COpenSSL
 
@@ -19,7 +19,7 @@ struct FrameCiphers: ~Copyable {
     for context in opening { EVP_CIPHER_CTX_free(context) }
   }
 
-  /// Sets up the key of a slot, 32 bytes.
+  /// Sets up the key of a slot, 16 bytes.
   ///
   /// - Throws: `memory`.
   mutating func set(_ slot: Int, key: UnsafePointer<UInt8>) throws(SecurityError) {
@@ -28,11 +28,11 @@ struct FrameCiphers: ~Copyable {
       throw SecurityError(.memory, "no memory for a cipher: allow the program more")
     }
     (sealing[slot], opening[slot]) = (seal, open)
-    guard EVP_EncryptInit_ex(seal, EVP_aes_256_gcm(), nil, key, nil) == 1,
-      EVP_DecryptInit_ex(open, EVP_aes_256_gcm(), nil, key, nil) == 1
+    guard EVP_EncryptInit_ex(seal, EVP_aes_128_ocb(), nil, key, nil) == 1,
+      EVP_DecryptInit_ex(open, EVP_aes_128_ocb(), nil, key, nil) == 1
     else {
       clear(slot)
-      throw SecurityError(.library, "OpenSSL has no AES-256-GCM: does its configuration leave it out?")
+      throw SecurityError(.library, "OpenSSL has no AES-128-OCB: does its configuration leave it out?")
     }
   }
 
@@ -56,9 +56,12 @@ struct FrameCiphers: ~Copyable {
     guard let context = sealing[slot], let size = CInt(exactly: count) else { return false }
     var written: CInt = 0
     guard EVP_EncryptInit_ex(context, nil, nil, nil, nonce) == 1,
-      EVP_EncryptUpdate(context, nil, &written, associated, CInt(associatedCount)) == 1,
-      size == 0 || EVP_EncryptUpdate(context, output, &written, payload, size) == 1,
-      EVP_EncryptFinal_ex(context, output + count, &written) == 1
+      EVP_EncryptUpdate(context, nil, &written, associated, CInt(associatedCount)) == 1
+    else { return false }
+    written = 0
+    // What does not fill a block is written by the last call, inside of the payload's length.
+    guard size == 0 || EVP_EncryptUpdate(context, output, &written, payload, size) == 1,
+      EVP_EncryptFinal_ex(context, output + Int(written), &written) == 1
     else { return false }
     return EVP_CIPHER_CTX_ctrl(
       context, EVP_CTRL_AEAD_GET_TAG, CInt(SealedFrame.tagLength), output + count) == 1
@@ -75,27 +78,26 @@ struct FrameCiphers: ~Copyable {
   ) -> Bool {
     guard let context = opening[slot], let size = CInt(exactly: count) else { return false }
     var written: CInt = 0
-    var end: (UInt64, UInt64) = (0, 0)
     guard EVP_DecryptInit_ex(context, nil, nil, nil, nonce) == 1,
       EVP_DecryptUpdate(context, nil, &written, associated, CInt(associatedCount)) == 1,
       EVP_CIPHER_CTX_ctrl(
-        context, EVP_CTRL_AEAD_SET_TAG, CInt(SealedFrame.tagLength), UnsafeMutablePointer(mutating: tag))
-        == 1,
-      size == 0 || EVP_DecryptUpdate(context, output, &written, body, size) == 1
+        context, EVP_CTRL_AEAD_SET_TAG, CInt(SealedFrame.tagLength), UnsafeMutablePointer(mutating: tag)) == 1
     else { return false }
-    // Nothing is left to write at the end of this cipher, but the call wants to know where.
-    return withUnsafeMutableBytes(of: &end) {
-      EVP_DecryptFinal_ex(context, $0.baseAddress?.assumingMemoryBound(to: UInt8.self), &written) == 1
-    }
+    written = 0
+    return (size == 0 || EVP_DecryptUpdate(context, output, &written, body, size) == 1)
+      && EVP_DecryptFinal_ex(context, output + Int(written), &written) == 1
   }
 
-  /// Takes back what `open` did in place with a key that was not the right one: the same key stream once more.
+  /// Takes back what `open` did in place with a key that was not the right one: encrypted with it again, the bytes are
+  /// what they were.
   func undo(
     _ slot: Int, nonce: UnsafePointer<UInt8>, _ body: UnsafeMutablePointer<UInt8>, _ count: Int
   ) {
-    guard let context = opening[slot], let size = CInt(exactly: count), size > 0 else { return }
+    guard let context = sealing[slot], let size = CInt(exactly: count), size > 0 else { return }
     var written: CInt = 0
-    guard EVP_DecryptInit_ex(context, nil, nil, nil, nonce) == 1 else { return }
-    _ = EVP_DecryptUpdate(context, body, &written, body, size)
+    guard EVP_EncryptInit_ex(context, nil, nil, nil, nonce) == 1,
+      EVP_EncryptUpdate(context, body, &written, body, size) == 1
+    else { return }
+    _ = EVP_EncryptFinal_ex(context, body + Int(written), &written)
   }
 }

@@ -2,7 +2,7 @@
 //
 //   kind(1)  key(1)  sender(8)  counter(1...4)  ciphertext(as long as the payload)  tag(16)
 //
-// AES-256-GCM (NIST SP 800-38D) with the key that `ClusterKey` derives for frames. The nonce of 96 bits is the sender,
+// AES-128-OCB (RFC 7253) with the key that `ClusterKey` derives for frames. The nonce of 96 bits is the sender,
 // then the counter as 32 bits: nobody else has that identity, which is drawn for each run, and a run uses each counter
 // once. So a nonce never repeats under one key, without a second derivation per packet (the form is that of RFC 5116,
 // §3.2). What is authenticated beside the payload is the header and then 64 bits of context that do not travel.

@@ -53,8 +53,11 @@ public struct ClusterKey: ~Copyable, Sendable {
     return KeyID(hash.prefix(4).reduce(0) { $0 << 8 | UInt32($1) })
   }
 
-  /// Number 1: the 32 bytes that frames are sealed with, apart so that the key itself can serve other purposes.
+  /// The bytes of the key that frames are sealed with.
+  static let frameKeyLength = 16
+
+  /// Number 1: the 16 bytes that frames are sealed with, apart so that the key itself can serve other purposes.
   func deriveFrameKey(into memory: UnsafeMutablePointer<UInt8>) {
-    crypto_kdf_derive_from_key(memory, Self.length, 1, Self.context, secret.pointer())
+    crypto_kdf_derive_from_key(memory, Self.frameKeyLength, 1, Self.context, secret.pointer())
   }
 }

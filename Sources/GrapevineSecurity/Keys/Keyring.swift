@@ -20,7 +20,7 @@ public struct Keyring: ~Copyable, Sendable {
   private(set) var sealingSlot: Int?
   private var retired: [KeyID] = []
 
-  private static var slotLength: Int { 2 * ClusterKey.length }
+  private static var slotLength: Int { ClusterKey.length + ClusterKey.frameKeyLength }
 
   /// An empty keyring.
   public init() throws(SecurityError) {

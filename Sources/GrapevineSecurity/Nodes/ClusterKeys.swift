@@ -156,8 +156,10 @@ public final class ClusterKeys: DatagramLayer {
   /// Which state of the keys is the present one.
   var present: UInt64 { generation.load(ordering: .acquiring) }
 
-  /// Begins a run of a node with the present keys.
-  func protection() throws(SecurityError) -> FrameProtection {
+  /// Begins a run with the present keys, which does not follow their changes.
+  ///
+  /// - Throws: `memory`.
+  public func makeProtection() throws(SecurityError) -> FrameProtection {
     try state.withLock { state throws(SecurityError) in
       try FrameProtection(keyring: state.keyring.copy(), policy: state.policy, senders: senders)
     }

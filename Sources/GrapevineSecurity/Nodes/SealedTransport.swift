@@ -48,7 +48,7 @@ public final class SealedTransport: DatagramTransport {
     self.keys = keys
     // Read first: what changes meanwhile is taken over once more.
     generation = keys.present
-    protection = try keys.protection()
+    protection = try keys.makeProtection()
     opened = FixedTable(count: Self.batch * Self.datagramBytes)
     places = FixedTable(count: Self.batch)
   }
