@@ -73,7 +73,7 @@ check: toolchain $(if $(LINUX),zgossip-peers)  ## Check the format, build with w
 
 fuzz: toolchain  ## Fuzz what nodes and peers of other systems read (RUNS=10000000)
 	mkdir -p .build/fuzz/corpus .build/fuzz/corpus-dialects .build/fuzz/corpus-pittacus \
-	  .build/fuzz/corpus-zgossip
+	  .build/fuzz/corpus-zgossip .build/fuzz/corpus-sealed
 	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') Fuzz/fuzz-node.swift -o .build/fuzz/fuzz-node
 	cat $$(find $(DIALECTS:%=Sources/%) -name '*.swift') Fuzz/fuzz-dialects.swift \
 	  | sed '/^import Grapevine/d' >.build/fuzz/dialects.swift
@@ -83,10 +83,15 @@ fuzz: toolchain  ## Fuzz what nodes and peers of other systems read (RUNS=100000
 	cat $$(find Sources/ZGossip -name '*.swift') Fuzz/fuzz-zgossip.swift | sed '/^import Grapevine/d' \
 	  >.build/fuzz/zgossip.swift
 	$(FUZZER) $$(find Sources/GrapevineCore -name '*.swift') .build/fuzz/zgossip.swift -o .build/fuzz/fuzz-zgossip
+	cat $$(find Sources/GrapevineSecurity -name '*.swift' -not -path '*/Nodes/*') Fuzz/fuzz-sealed.swift \
+	  | sed '/^import Grapevine/d' >.build/fuzz/sealed.swift
+	$(FUZZER) -I Sources/CSodium -I Sources/COpenSSL $$(find Sources/GrapevineCore -name '*.swift') \
+	  .build/fuzz/sealed.swift -o .build/fuzz/fuzz-sealed
 	$(FUZZ_RUN)/fuzz-node -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus
 	$(FUZZ_RUN)/fuzz-dialects -runs=$(RUNS) -max_len=1201 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-dialects
 	$(FUZZ_RUN)/fuzz-pittacus -runs=$(RUNS) -max_len=1200 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-pittacus
 	$(FUZZ_RUN)/fuzz-zgossip -runs=$(RUNS) -max_len=1200 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-zgossip
+	$(FUZZ_RUN)/fuzz-sealed -runs=$(RUNS) -max_len=1300 -artifact_prefix=.build/fuzz/ .build/fuzz/corpus-sealed
 
 campaign: toolchain  ## Check the reliable level in 200 simulated clusters of 1,000 nodes (CAMPAIGN_RUNS=...)
 	$(RELEASE) --product grapevine
