@@ -36,6 +36,8 @@ package struct Ablations: OptionSet, Sendable, Equatable {
   package static let yielding = Ablations(rawValue: 1 << 13)
   /// Tuples: the version that came last counts, whenever it was written.
   package static let versionOrder = Ablations(rawValue: 1 << 14)
+  /// Order: messages are delivered as they come.
+  package static let order = Ablations(rawValue: 1 << 15)
 
   /// SWIM as in the paper of 2002, without Lifeguard and what came after it.
   package static let plainSWIM: Ablations = [

@@ -195,6 +195,11 @@ public struct Configuration: Sendable, Equatable {
   /// Default: on, chosen here: they cost nothing until they are used.
   public var direct: DirectRules? = DirectRules()
 
+  /// What waits for its turn, and the topics that a node hears.
+  ///
+  /// Default: `OrderRules()`, chosen here: tables that cost nothing until messages with an order come.
+  public var order = OrderRules()
+
   /// Rules that are left out, to show that the simulator would notice.
   ///
   /// Default: none, chosen here: every rule has its reason.
@@ -270,6 +275,7 @@ extension Configuration {
     if let membership { try validate(membership) }
     if let tuples { try validate(tuples) }
     try direct?.validate()
+    try order.validate()
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)
@@ -387,6 +393,6 @@ extension Configuration {
     let members = Membership.bytes(self) + TupleMap.bytes(self) + DirectMessages.bytes(self)
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
     let errands = errandCapacity * MemoryLayout<Errand>.stride
-    return members + streams + linkSlots * link + log + peers + errands + rumourBytes
+    return members + streams + linkSlots * link + log + peers + errands + rumourBytes + orderBytes
   }
 }

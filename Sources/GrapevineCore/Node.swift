@@ -156,6 +156,7 @@ extension Node {
     guard lifecycle != .destroyed else { return .never }
     var deadline = min(min(view.nextDeadline, dissemination.repairAt), phaseDeadline)
     deadline = min(deadline, min(dissemination.cycleAt, membership.nextDeadline))
+    deadline = min(deadline, dissemination.order.nextDeadline)
     deadline = min(deadline, tuples.nextDeadline(up: view.up))
     if lifecycle == .connected || lifecycle == .leaving { deadline = min(deadline, direct.nextDeadline) }
     if view.isOpen { deadline = min(deadline, overlay.nextDeadline(view)) }
@@ -190,6 +191,7 @@ extension Node {
     dissemination.advanceRumours(now: now, counters: &counters)
     dissemination.advance(
       isNewcomer: now < newcomerUntil, now: now, counters: &counters, into: &effects)
+    dissemination.advanceOrder(now: now, counters: &counters, into: &effects)
     switch lifecycle {
     case .joining where view.contacts.isEmpty:
       // Every contact was this node itself.

@@ -48,6 +48,9 @@ extension Dissemination {
           streams[place].logged &+= 1
           isNew = true
           if strategy == .rumour { didHear(header, sequence, isNew: true, from: slot, now: now) }
+          if header.level == .reliable {
+            didTake(header.origin, sequence, counters: &counters, into: &effects)
+          }
         } else {
           counters.deferred &+= 1
         }
@@ -81,6 +84,9 @@ extension Dissemination {
     if header.isTagged, payload.first == 0 {
       if payload.count >= SystemMessage.header, SystemMessage.calls.contains(payload[1]) {
         return calls.append(payload, origin: header.origin, slot: slot)
+      }
+      if OrderedMessage.isOne(payload) {
+        return takeOrdered(header, sequence, payload, hops, now: now, counters: &counters, into: &effects)
       }
       return tuples.onBroadcast(
         payload, origin: header.origin, from: slot, now: now, counters: &counters, into: &effects.changes)

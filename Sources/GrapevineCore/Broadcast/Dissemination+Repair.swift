@@ -314,12 +314,14 @@ extension Dissemination {
       effects.events.append(
         .gap(origin: MemberID(streams[place].origin), first: first, last: last, missing: missing))
     }
+    didGiveUp(place, counters: &counters, into: &effects)
     markDirty(place, delay: digestDelay, now: now)
   }
 
   /// Asks at once for all that is missing: the application has room again.
   mutating func resumeRequests(now: Instant) {
     for position in 0..<incompleteCount { scheduleRequest(Int(incomplete[position]), at: now) }
+    resumeOrder(now: now)
   }
 
   /// Writes the requests due on a link, as many as fit.

@@ -56,6 +56,10 @@ public enum BroadcastError: Error, Equatable, Sendable {
   case tooLarge(limit: Int)
   /// The node is not a member: join first.
   case notConnected
+  /// Messages of the best-effort level have no order.
+  case unordered
+  /// The topic has more than 255 bytes.
+  case topicTooLong
 }
 
 /// The streams, the log, and every link's place in both.
@@ -108,6 +112,8 @@ struct Dissemination: ~Copyable {
   /// Our reliable messages up to this number may be sent without looking at the neighbours again.
   private var windowEnd: UInt64 = 0
   var generator: Generator
+  /// Topics, and messages that wait for others.
+  var order: OrderKeeper
 
   /// Repairs remembered for one link; more are asked for again. Chosen here: no more than there are streams.
   static func repairsPerLink(_ configuration: Configuration) -> Int { min(32, configuration.streamCapacity) }
@@ -133,6 +139,7 @@ struct Dissemination: ~Copyable {
     generator = Generator(seed: seed)
     // A seed beside the generator, which draws the same with and without rumours.
     rumours = RumourMongering(configuration, seed: seed ^ 0x7275_6d6f_7572)
+    order = OrderKeeper(configuration, seed: seed ^ 0x746f_7069_6373)
     capacity = configuration.streamCapacity
     wordsPerLink = (capacity + 63) / 64
     streams = StreamTable(capacity: capacity, seed: generator.next())
@@ -363,6 +370,7 @@ extension Dissemination {
 
   private mutating func forget(_ place: Int) {
     windows.clear(place)
+    order.past.forget(place)
     for slot in 0..<states.count {
       progress[slot * capacity + place] = LinkProgress()
       dirty[slot * wordsPerLink + place >> 6] &= ~(1 << UInt64(place & 63))

@@ -105,6 +105,12 @@ struct StreamTable: ~Copyable {
     Int(truncatingIfNeeded: hash(origin, level)) & (memories.count - 1)
   }
 
+  /// Up to which number everything of a stream that was forgotten was taken, as far as that is remembered.
+  func rememberedFloor(_ origin: UInt64, _ level: DeliveryLevel) -> UInt64 {
+    let memory = memories[memory(origin, level)]
+    return memory.origin == origin && memory.level == level ? memory.floor : 0
+  }
+
   /// The place of a stream, or nil.
   @inline(__always)
   mutating func find(_ origin: UInt64, _ level: DeliveryLevel) -> Int? {

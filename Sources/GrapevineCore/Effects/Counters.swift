@@ -37,6 +37,14 @@ public struct Counters: Sendable, Equatable {
   public var rumoursDisplaced: UInt64 = 0
   /// Messages given up and reported as gaps.
   public var messagesLost: UInt64 = 0
+  /// Messages held back until others were delivered that they had to come after.
+  public var heldBack: UInt64 = 0
+  /// Of these, messages that went on without: see `Event.orderGap`.
+  public var orderGaps: UInt64 = 0
+  /// Messages of topics that this node is not subscribed to.
+  public var messagesUnwanted: UInt64 = 0
+  /// Bytes of order in messages broadcast here: what their payloads have before the body, without the topic.
+  public var orderBytesSent: UInt64 = 0
 
   /// Datagrams dropped: shorter than a header or of an unknown form.
   public var droppedMalformed: UInt64 = 0

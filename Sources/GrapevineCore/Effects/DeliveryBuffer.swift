@@ -18,6 +18,8 @@ public struct DeliveryBuffer: ~Copyable {
     public var isTagged: Bool
     /// The hops it came: 1 from the origin itself, at most 15.
     public var hops: UInt8
+    /// The length of its topic in bytes, which lie before the payload; 0 when it has none.
+    public var topicLength: UInt8
   }
 
   private let storage: FixedTable<UInt8>
@@ -65,6 +67,13 @@ public struct DeliveryBuffer: ~Copyable {
     return UnsafeRawBufferPointer(start: storage.pointer(at: Int(record.offset)), count: Int(record.length))
   }
 
+  /// The topic of the message at `index`, empty when it has none; valid until the buffer changes.
+  public func topic(_ index: Int) -> UnsafeRawBufferPointer {
+    let record = record(index)
+    let length = Int(record.topicLength)
+    return UnsafeRawBufferPointer(start: storage.pointer(at: Int(record.offset) - length), count: length)
+  }
+
   /// Forgets all messages.
   public mutating func removeAll() {
     count = 0
@@ -79,12 +88,28 @@ public struct DeliveryBuffer: ~Copyable {
     precondition(hasRoom(for: payload.count), "no room in the delivery buffer")
     records[count] = Record(
       origin: MemberID(origin), sequence: sequence, offset: UInt32(truncatingIfNeeded: bytesUsed),
-      length: UInt32(truncatingIfNeeded: payload.count), level: level, isTagged: isTagged, hops: hops)
+      length: UInt32(truncatingIfNeeded: payload.count), level: level, isTagged: isTagged, hops: hops,
+      topicLength: 0)
     if let source = payload.baseAddress {
       UnsafeMutableRawPointer(storage.pointer(at: bytesUsed)).copyMemory(
         from: source, byteCount: payload.count)
     }
     bytesUsed &+= payload.count
     count &+= 1
+  }
+
+  /// Appends a message with a topic; call only when `hasRoom(for:)` both together.
+  mutating func append(
+    origin: UInt64, sequence: UInt64, level: DeliveryLevel, isTagged: Bool, hops: UInt8,
+    topic: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer
+  ) {
+    precondition(hasRoom(for: topic.count + payload.count), "no room in the delivery buffer")
+    if let source = topic.baseAddress {
+      UnsafeMutableRawPointer(storage.pointer(at: bytesUsed)).copyMemory(from: source, byteCount: topic.count)
+    }
+    bytesUsed &+= topic.count
+    append(
+      origin: origin, sequence: sequence, level: level, isTagged: isTagged, hops: hops, payload: payload)
+    records[count &- 1].topicLength = UInt8(truncatingIfNeeded: topic.count)
   }
 }

@@ -35,6 +35,7 @@ struct Delivery: Equatable, Hashable {
   var level: DeliveryLevel
   var isTagged: Bool
   var payload: [UInt8]
+  var topic = ""
 
   var text: String { String(decoding: payload, as: UTF8.self) }
 }
@@ -276,7 +277,7 @@ final class World {
   }
 
   /// Does what a driver does after every input.
-  private func settle(_ member: Member) {
+  func settle(_ member: Member) {
     member.node.setTimeOfDay(milliseconds: timeOfDay(member), now: now)
     member.node.advance(now: now, into: &member.effects)
     var more = true
@@ -297,7 +298,8 @@ final class World {
       member.deliveries.append(
         Delivery(
           origin: record.origin.value, sequence: record.sequence, level: record.level,
-          isTagged: record.isTagged, payload: Array(member.effects.deliveries.payload(index))))
+          isTagged: record.isTagged, payload: Array(member.effects.deliveries.payload(index)),
+          topic: String(decoding: member.effects.deliveries.topic(index), as: UTF8.self)))
     }
     member.effects.removeDeliveries()
   }

@@ -1,0 +1,243 @@
+// Delivering in order.
+//
+// A message that must come after others is held back until all of these are here or given up, and none of them is
+// held back itself. Whether a message is here its stream says, so nothing is kept of topics or of who sent what in
+// them. Nothing waits for ever: what repair gives up counts as here, what waits too long or is too much goes on with
+// an event that names what it did not wait for.
+//
+// Causal messages of topics that this node does not hear are held back too, without their bodies: what comes after one
+// of them comes after what that one came after. Then "is here and not held back" means that all of a message's past,
+// as far as it is heard here, was delivered, by induction along the dependencies: they lead to messages sent before.
+
+extension Dissemination {
+  /// A message, by its origin and number.
+  typealias MessageName = (origin: UInt64, sequence: UInt64)
+
+  /// Time after which delivering is tried again when the application had no room and has not said that it has. Chosen
+  /// here.
+  private static var retryDelay: Nanoseconds { 100_000_000 }
+
+  /// Takes a new message with a topic or an order: delivers it, holds it back, or drops what nobody here wants.
+  ///
+  /// - Returns: Whether there was room for it; otherwise it is to come again.
+  mutating func takeOrdered(
+    _ header: GossipHeader, _ sequence: UInt64, _ payload: UnsafeRawBufferPointer, _ hops: UInt8,
+    now: Instant,
+    counters: inout Counters, into effects: inout Effects
+  ) -> Bool {
+    guard let message = try? OrderedMessage(payload, sequence: sequence),
+      message.order == .unordered || header.level == .reliable
+    else {
+      counters.droppedInvalid &+= 1
+      return true
+    }
+    let isWanted = isWanted(message)
+    let name = (header.origin, sequence)
+    // What nobody wants and nothing comes after is done with.
+    if message.order == .unordered || !isWanted && message.order == .fifo {
+      return deliver(message, name, header.level, hops, isWanted, counters: &counters, into: &effects)
+    }
+    while !ablations.contains(.order), let awaited = obstacle(of: message, name) {
+      let bytes = isWanted ? payload : UnsafeRawBufferPointer(rebasing: payload[..<message.headLength])
+      if order.held.hasRoom(for: bytes.count) {
+        order.held.hold(name, bytes, hops: hops, isGhost: !isWanted, awaiting: awaited, now: now)
+        counters.heldBack &+= 1
+        return true
+      }
+      guard releaseOldest(now: now, counters: &counters, into: &effects) else { return false }
+    }
+    return deliver(message, name, header.level, hops, isWanted, counters: &counters, into: &effects)
+  }
+
+  /// Whether the application is to have a message.
+  private func isWanted(_ message: OrderedMessage) -> Bool {
+    !message.isBarrier && (message.topic.isEmpty || order.topics.contains(message.topic))
+  }
+
+  /// Delivers a message, or drops it when it is not wanted.
+  ///
+  /// - Returns: Whether there was room for it.
+  private mutating func deliver(
+    _ message: OrderedMessage, _ name: MessageName, _ level: DeliveryLevel, _ hops: UInt8, _ isWanted: Bool,
+    counters: inout Counters, into effects: inout Effects
+  ) -> Bool {
+    guard isWanted else {
+      if !message.isBarrier { counters.messagesUnwanted &+= 1 }
+      return true
+    }
+    guard effects.deliveries.hasRoom(for: message.body.count + message.topic.count) else { return false }
+    effects.deliveries.append(
+      origin: name.origin, sequence: name.sequence, level: level, isTagged: message.isTagged, hops: hops,
+      topic: message.topic, payload: message.body)
+    counters.deliveries &+= 1
+    if message.order == .causal { noteDelivered(message, name) }
+    return true
+  }
+
+  /// Notes a delivered message as what our next causal one comes after, in place of all that it came after itself.
+  private mutating func noteDelivered(_ message: OrderedMessage, _ name: MessageName) {
+    message.forEachDependency { origin, sequence in
+      if let place = streams.find(origin, .reliable) { order.past.discard(sequence, at: place) }
+      return true
+    }
+    if let place = streams.find(name.origin, .reliable) { order.past.note(name.sequence, at: place) }
+  }
+
+  /// Whether a message is not here yet, or held back.
+  private mutating func isPending(_ name: MessageName) -> Bool {
+    // Our own are where they belong; what claims to be one and is not cannot be waited for.
+    guard name.origin != identity else { return false }
+    return !hasTaken(name) || order.held.contains(name.origin, name.sequence)
+  }
+
+  /// Whether a reliable message was received or given up.
+  private mutating func hasTaken(_ name: MessageName) -> Bool {
+    guard let place = streams.find(name.origin, .reliable) else {
+      return name.sequence <= streams.rememberedFloor(name.origin, .reliable)
+    }
+    return windows.judge(name.sequence, in: streams[place], at: place) == .duplicate
+  }
+
+  /// The first message found that `message` has to wait for; nil when there is none.
+  private mutating func obstacle(of message: OrderedMessage, _ name: MessageName) -> MessageName? {
+    if let before = predecessor(of: message, name) { return before }
+    var found: MessageName?
+    message.forEachDependency { origin, sequence in
+      if isPending((origin, sequence)) { found = (origin, sequence) }
+      return found == nil
+    }
+    return found
+  }
+
+  /// The message of the same origin that `message` has to wait for; nil when there is none.
+  private mutating func predecessor(of message: OrderedMessage, _ name: MessageName) -> MessageName? {
+    switch message.predecessor {
+    case OrderedMessage.Predecessor.none: return nil
+    case OrderedMessage.Predecessor.everything:
+      let floor = streams.find(name.origin, .reliable).map { streams[$0].floor } ?? 0
+      if floor &+ 1 < name.sequence { return (name.origin, floor &+ 1) }
+      return order.held.earlier(of: name.origin, than: name.sequence).map { (name.origin, $0) }
+    default:
+      let before = (name.origin, name.sequence &- (message.predecessor &- 1))
+      return isPending(before) ? before : nil
+    }
+  }
+}
+
+// What waits.
+extension Dissemination {
+  /// A message was received and is not held: what waited for it goes on.
+  @inline(__always)
+  mutating func didTake(
+    _ origin: UInt64, _ sequence: UInt64, counters: inout Counters, into effects: inout Effects
+  ) {
+    guard order.held.count > 0 else { return }
+    release(after: (origin, sequence), counters: &counters, into: &effects)
+  }
+
+  private mutating func release(
+    after name: MessageName, counters: inout Counters, into effects: inout Effects
+  ) {
+    guard !order.held.contains(name.origin, name.sequence) else { return }
+    order.held.wake(name)
+    releaseReady(counters: &counters, into: &effects)
+  }
+
+  /// What was missing of a stream was given up, and reported: what waited for it goes on.
+  mutating func didGiveUp(_ place: Int, counters: inout Counters, into effects: inout Effects) {
+    guard order.held.count > 0, streams[place].level == .reliable else { return }
+    order.held.wake(origin: streams[place].origin, through: streams[place].floor)
+    releaseReady(counters: &counters, into: &effects)
+  }
+
+  /// Delivers all that is ready, until the application has no more room.
+  private mutating func releaseReady(counters: inout Counters, into effects: inout Effects) {
+    while let place = order.held.ready {
+      guard releaseOne(place, counters: &counters, into: &effects) else { return }
+    }
+    order.retryAt = .never
+  }
+
+  /// Delivers a message that may be ready, or lets it wait for what it finds missing now.
+  ///
+  /// - Returns: Whether there was room for it.
+  private mutating func releaseOne(_ place: Int, counters: inout Counters, into effects: inout Effects)
+    -> Bool
+  {
+    let held = order.held[place]
+    let name = (held.origin, held.sequence)
+    // It was read once when it came.
+    guard let message = try? OrderedMessage(order.held.payload(place), sequence: held.sequence) else {
+      order.held.unready()
+      order.held.remove(place)
+      return true
+    }
+    if !held.isForced, let awaited = obstacle(of: message, name) {
+      order.held.unready()
+      order.held.wait(for: awaited, place)
+      return true
+    }
+    let isWanted = !held.isGhost && isWanted(message)
+    guard !isWanted || effects.deliveries.hasRoom(for: message.body.count + message.topic.count) else {
+      if order.retryAt == .never { order.retryAt = Instant() }
+      return false
+    }
+    if held.isForced { reportGaps(of: message, name, counters: &counters, into: &effects) }
+    _ = deliver(message, name, .reliable, held.hops, isWanted, counters: &counters, into: &effects)
+    order.held.unready()
+    order.held.remove(place)
+    order.held.wake(name)
+    return true
+  }
+
+  /// Lets the message that has waited longest go on.
+  ///
+  /// - Returns: Whether it did: while the application has no room, nothing can.
+  private mutating func releaseOldest(
+    now: Instant, counters: inout Counters, into effects: inout Effects
+  ) -> Bool {
+    guard order.retryAt == .never, let oldest = order.held.oldest else { return false }
+    order.held.force(oldest)
+    releaseReady(counters: &counters, into: &effects)
+    return order.retryAt == .never
+  }
+
+  /// Names all that a message should have waited for and does not.
+  private mutating func reportGaps(
+    of message: OrderedMessage, _ name: MessageName, counters: inout Counters, into effects: inout Effects
+  ) {
+    counters.orderGaps &+= 1
+    var missing: [MessageName] = []
+    if let before = predecessor(of: message, name) { missing.append(before) }
+    message.forEachDependency { origin, sequence in
+      if isPending((origin, sequence)) { missing.append((origin, sequence)) }
+      return true
+    }
+    for one in missing {
+      effects.events.append(
+        .orderGap(
+          origin: MemberID(name.origin), sequence: name.sequence, missing: MemberID(one.origin),
+          missingSequence: one.sequence))
+    }
+  }
+
+  /// Does what is due with what waits.
+  mutating func advanceOrder(now: Instant, counters: inout Counters, into effects: inout Effects) {
+    guard order.held.count > 0 else { return }
+    if order.retryAt != .never {
+      guard now >= order.retryAt else { return }
+      releaseReady(counters: &counters, into: &effects)
+    }
+    while order.retryAt == .never, let oldest = order.held.oldest,
+      now >= order.held[oldest].heldAt + order.patience
+    {
+      guard releaseOldest(now: now, counters: &counters, into: &effects) else { break }
+    }
+    if order.retryAt != .never { order.retryAt = now + Self.retryDelay }
+  }
+
+  /// The application has room again.
+  mutating func resumeOrder(now: Instant) {
+    if order.retryAt != .never { order.retryAt = now }
+  }
+}

@@ -1,0 +1,30 @@
+// All that a node knows of topics and order.
+
+/// The topics that a node hears, the messages that wait, and what its own next messages have to say of their past.
+struct OrderKeeper: ~Copyable {
+  var topics: TopicSet
+  var held: HoldBack
+  var past: CausalPast
+  var tails = TopicTails()
+  let patience: Nanoseconds
+  /// A message is being made here.
+  let scratch: FixedTable<UInt8>
+  /// The application had no room for what was ready: when to try again; `never` when it had.
+  var retryAt = Instant.never
+
+  init(_ configuration: Configuration, seed: UInt64) {
+    var generator = Generator(seed: seed)
+    topics = TopicSet(limit: configuration.order.topics, key: SecretKey(using: &generator))
+    held = HoldBack(configuration.order, key: SecretKey(using: &generator))
+    past = CausalPast(streams: configuration.streamCapacity)
+    patience = configuration.order.patience.asNanoseconds
+    scratch = FixedTable(count: configuration.payloadLimit)
+  }
+
+  /// When something is to be done about what waits.
+  var nextDeadline: Instant {
+    guard let oldest = held.oldest else { return .never }
+    // What is ready goes first: while the application has no room, nobody's patience ends.
+    return retryAt != .never ? retryAt : held[oldest].heldAt + patience
+  }
+}
