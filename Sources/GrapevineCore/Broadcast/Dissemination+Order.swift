@@ -5,9 +5,10 @@
 // them. Nothing waits for ever: what repair gives up counts as here, what waits too long or is too much goes on with
 // an event that names what it did not wait for.
 //
-// Causal messages of topics that this node does not hear are held back too, without their bodies: what comes after one
-// of them comes after what that one came after. Then "is here and not held back" means that all of a message's past,
-// as far as it is heard here, was delivered, by induction along the dependencies: they lead to messages sent before.
+// Ordered messages of topics that this node does not hear are held back too, without their bodies: what comes after one
+// of them comes after what that one came after, and who subscribes later finds order. Then "is here and not held back"
+// means that all of a message's past, as far as it is heard here, was delivered, by induction along the dependencies:
+// they lead to messages sent before.
 
 extension Dissemination {
   /// A message, by its origin and number.
@@ -33,11 +34,8 @@ extension Dissemination {
     }
     let isWanted = isWanted(message)
     let name = (header.origin, sequence)
-    // What nobody wants and nothing comes after is done with.
-    if message.order == .unordered || !isWanted && message.order == .fifo {
-      return deliver(message, name, header.level, hops, isWanted, counters: &counters, into: &effects)
-    }
-    while !ablations.contains(.order), let awaited = obstacle(of: message, name) {
+    while message.order != .unordered, !ablations.contains(.order), let awaited = obstacle(of: message, name)
+    {
       let bytes = isWanted ? payload : UnsafeRawBufferPointer(rebasing: payload[..<message.headLength])
       if order.held.hasRoom(for: bytes.count) {
         order.held.hold(name, bytes, hops: hops, isGhost: !isWanted, awaiting: awaited, now: now)
@@ -83,11 +81,17 @@ extension Dissemination {
     if let place = streams.find(name.origin, .reliable) { order.past.note(name.sequence, at: place) }
   }
 
-  /// Whether a message is not here yet, or held back.
-  private mutating func isPending(_ name: MessageName) -> Bool {
+  /// What to wait for of a message that is to come first and those before it: itself, when it is not here yet or held
+  /// back. When it may have been given up, nobody knows what it came after; then whatever of its origin is held back
+  /// and was sent before it.
+  private mutating func pending(_ name: MessageName) -> MessageName? {
     // Our own are where they belong; what claims to be one and is not cannot be waited for.
-    guard name.origin != identity else { return false }
-    return !hasTaken(name) || order.held.contains(name.origin, name.sequence)
+    guard name.origin != identity else { return nil }
+    if !hasTaken(name) || order.held.contains(name.origin, name.sequence) { return name }
+    guard order.held.count > 0, let place = streams.find(name.origin, .reliable),
+      name.sequence <= order.givenUp[place]
+    else { return nil }
+    return order.held.earlier(of: name.origin, than: name.sequence).map { (name.origin, $0) }
   }
 
   /// Whether a reliable message was received or given up.
@@ -103,7 +107,7 @@ extension Dissemination {
     if let before = predecessor(of: message, name) { return before }
     var found: MessageName?
     message.forEachDependency { origin, sequence in
-      if isPending((origin, sequence)) { found = (origin, sequence) }
+      found = pending((origin, sequence))
       return found == nil
     }
     return found
@@ -118,8 +122,7 @@ extension Dissemination {
       if floor &+ 1 < name.sequence { return (name.origin, floor &+ 1) }
       return order.held.earlier(of: name.origin, than: name.sequence).map { (name.origin, $0) }
     default:
-      let before = (name.origin, name.sequence &- (message.predecessor &- 1))
-      return isPending(before) ? before : nil
+      return pending((name.origin, name.sequence &- (message.predecessor &- 1)))
     }
   }
 }
@@ -143,9 +146,12 @@ extension Dissemination {
     releaseReady(counters: &counters, into: &effects)
   }
 
-  /// What was missing of a stream was given up, and reported: what waited for it goes on.
-  mutating func didGiveUp(_ place: Int, counters: inout Counters, into effects: inout Effects) {
-    guard order.held.count > 0, streams[place].level == .reliable else { return }
+  /// What was missing of a stream up to `last` was given up, and reported: what waited for it goes on.
+  mutating func didGiveUp(
+    _ place: Int, through last: UInt64, counters: inout Counters, into effects: inout Effects
+  ) {
+    order.givenUp[place] = max(order.givenUp[place], last)
+    guard order.held.count > 0 else { return }
     order.held.wake(origin: streams[place].origin, through: streams[place].floor)
     releaseReady(counters: &counters, into: &effects)
   }
@@ -210,7 +216,7 @@ extension Dissemination {
     var missing: [MessageName] = []
     if let before = predecessor(of: message, name) { missing.append(before) }
     message.forEachDependency { origin, sequence in
-      if isPending((origin, sequence)) { missing.append((origin, sequence)) }
+      if let one = pending((origin, sequence)) { missing.append(one) }
       return true
     }
     for one in missing {

@@ -314,7 +314,7 @@ extension Dissemination {
       effects.events.append(
         .gap(origin: MemberID(streams[place].origin), first: first, last: last, missing: missing))
     }
-    didGiveUp(place, counters: &counters, into: &effects)
+    didGiveUp(place, through: last, counters: &counters, into: &effects)
     markDirty(place, delay: digestDelay, now: now)
   }
 

@@ -370,7 +370,7 @@ extension Dissemination {
 
   private mutating func forget(_ place: Int) {
     windows.clear(place)
-    order.past.forget(place)
+    order.forget(place)
     for slot in 0..<states.count {
       progress[slot * capacity + place] = LinkProgress()
       dirty[slot * wordsPerLink + place >> 6] &= ~(1 << UInt64(place & 63))

@@ -68,7 +68,7 @@ extension Configuration {
 
   /// Bytes of the tables of order and topics.
   var orderBytes: Int {
-    HoldBack.bytes(order) + CausalPast.bytes(streams: streamCapacity) + TopicTails.bytes
+    HoldBack.bytes(order) + CausalPast.bytes(streams: streamCapacity) + 8 * streamCapacity + TopicTails.bytes
       + TopicSet.bytes(limit: order.topics) + payloadLimit
   }
 }

@@ -6,6 +6,8 @@ struct OrderKeeper: ~Copyable {
   var held: HoldBack
   var past: CausalPast
   var tails = TopicTails()
+  /// By the place of a stream: the last number up to which something was given up.
+  let givenUp: FixedTable<UInt64>
   let patience: Nanoseconds
   /// A message is being made here.
   let scratch: FixedTable<UInt8>
@@ -17,8 +19,15 @@ struct OrderKeeper: ~Copyable {
     topics = TopicSet(limit: configuration.order.topics, key: SecretKey(using: &generator))
     held = HoldBack(configuration.order, key: SecretKey(using: &generator))
     past = CausalPast(streams: configuration.streamCapacity)
+    givenUp = FixedTable(count: configuration.streamCapacity)
     patience = configuration.order.patience.asNanoseconds
     scratch = FixedTable(count: configuration.payloadLimit)
+  }
+
+  /// Forgets a stream.
+  mutating func forget(_ place: Int) {
+    past.forget(place)
+    givenUp[place] = 0
   }
 
   /// When something is to be done about what waits.
