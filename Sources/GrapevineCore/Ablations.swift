@@ -2,9 +2,9 @@
 
 /// Rules of the protocols that a node leaves out. For tests of the simulator; no cluster works well without them.
 package struct Ablations: OptionSet, Sendable, Equatable {
-  package let rawValue: UInt16
+  package let rawValue: UInt32
 
-  package init(rawValue: UInt16) { self.rawValue = rawValue }
+  package init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// HyParView: a newcomer's FORWARDJOIN is not sent.
   package static let walks = Ablations(rawValue: 1)
@@ -38,6 +38,10 @@ package struct Ablations: OptionSet, Sendable, Equatable {
   package static let versionOrder = Ablations(rawValue: 1 << 14)
   /// Order: messages are delivered as they come.
   package static let order = Ablations(rawValue: 1 << 15)
+  /// Large messages: fragments go on only once all have come.
+  package static let pipelining = Ablations(rawValue: 1 << 16)
+  /// Large messages: no parity is sent.
+  package static let parity = Ablations(rawValue: 1 << 17)
 
   /// SWIM as in the paper of 2002, without Lifeguard and what came after it.
   package static let plainSWIM: Ablations = [

@@ -200,6 +200,11 @@ public struct Configuration: Sendable, Equatable {
   /// Default: `OrderRules()`, chosen here: tables that cost nothing until messages with an order come.
   public var order = OrderRules()
 
+  /// Large messages; nil for a node that neither takes nor passes on any.
+  ///
+  /// Default: up to 64 MiB, chosen here: memory is used as they come.
+  public var transfers: TransferRules? = TransferRules()
+
   /// Rules that are left out, to show that the simulator would notice.
   ///
   /// Default: none, chosen here: every rule has its reason.
@@ -276,6 +281,7 @@ extension Configuration {
     if let tuples { try validate(tuples) }
     try direct?.validate()
     try order.validate()
+    if let transfers { try transfers.validate() }
     try check("passiveCapacity", passiveCapacity, 8...4_096)
     try check("streamCapacity", streamCapacity, 8...1 << 20)
     try check("sequenceWindow", sequenceWindow, 64...65_536)

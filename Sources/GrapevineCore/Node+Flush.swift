@@ -7,6 +7,7 @@ extension Node {
   public mutating func flush(now: Instant, into effects: inout Effects) -> Bool {
     guard lifecycle != .destroyed else { return false }
     // Each link has its turn to be first: those from `first` on, then those below it.
+    syncTransfers()
     let below: SlotMask = (1 << SlotMask(takeTurn())) &- 1
     let isMore =
       flush(view.up & ~below, now: now, into: &effects) || flush(view.up & below, now: now, into: &effects)
@@ -49,13 +50,15 @@ extension Node {
     var acknowledgement = false
     var digest = false
     var payload = false
+    /// Fragments of large messages.
+    var fragments = false
     /// News about members.
     var news = false
     /// A probe, a PRUNE or a GRAFT; verdicts or a question about rumours; a question about tuples.
     var word = false
     var keepalive = false
 
-    var isEmpty: Bool { !(acknowledgement || digest || payload || news || word || keepalive) }
+    var isEmpty: Bool { !(acknowledgement || digest || payload || fragments || news || word || keepalive) }
   }
 
   @inline(__always)
@@ -67,10 +70,12 @@ extension Node {
       view.links[slot].mayPush
       && (dissemination.states[slot].repairCount > 0 || dissemination.hasPush(slot)
         || dissemination.hasRumours(slot) || tuples.hasTuples(slot))
+    agenda.fragments =
+      transfers.hasFragments(slot) && view.links[slot].mayPushFragment(now: now)
     agenda.news = membership.hasNews(for: slot, now: now)
     agenda.word =
       view.links[slot].owesProbe || dissemination.tree.owes(slot) || dissemination.hasRumourWord(slot)
-      || tuples.hasWord(slot, now: now) || direct.receipts.hasWord(slot)
+      || tuples.hasWord(slot, now: now) || direct.receipts.hasWord(slot) || transfers.hasWord(slot)
     agenda.keepalive = view.keepaliveAt(slot) <= now
     return agenda
   }
@@ -90,6 +95,7 @@ extension Node {
     dissemination.writeRumourWord(slot, to: &writer, counters: &counters)
     if direct.receipts.hasWord(slot) { direct.receipts.write(slot, to: &writer) }
     if tuples.hasWord(slot, now: now) { tuples.writeWords(slot, to: &writer, now: now) }
+    if transfers.hasWord(slot), transfers.writeWords(slot, to: &writer, counters: &counters) { elicits = true }
     if elicits {
       writer.write(MessageKind.probe)
       view.links[slot].didProbe(now: now)
@@ -124,6 +130,14 @@ extension Node {
     // A digest that is half due rides along when there is room.
     if !agenda.digest, dissemination.states[slot].digestAt <= now + dissemination.digestDelay / 2 {
       dissemination.writeDigest(slot, to: &writer, now: now)
+    }
+    // Last: what is small goes before.
+    if agenda.fragments {
+      transfers.peers[slot].lossShare = view.links[slot].lossShare
+      if transfers.writeFragment(slot, to: &writer, now: now, counters: &counters) {
+        elicits = true
+        view.links[slot].didPace(now: now)
+      }
     }
     guard writer.count > Frame.linkHeader else { return false }
     Frame.finish(&writer, key: view.links[slot].sendKey)

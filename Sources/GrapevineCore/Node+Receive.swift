@@ -60,6 +60,7 @@ extension Node {
       counters.droppedInvalid &+= 1
     }
     takeSystemBroadcasts(now: now, into: &effects)
+    takeAnnouncements(from: slot, now: now, into: &effects)
     if elicits { view.links[slot].owe(delay: view.acknowledgeDelay, now: now) }
     // A digest that is due anyway travels with an acknowledgement that is.
     if view.links[slot].acknowledgeAt <= now, dissemination.states[slot].digestAt != .never {
@@ -120,6 +121,8 @@ extension Node {
         kind, from: slot, &cursor, now: now, counters: &counters, into: &effects.changes)
     case MessageKind.count, MessageKind.counted:
       direct.receipts.onReport(kind, try CountReport(kind, from: &cursor), from: slot, now: now)
+    case MessageKind.transfers:
+      return try onTransferMessage(kind, slot, from: &cursor, now: now, into: &effects)
     case MessageKind.disconnect:
       try view.readSample(from: &cursor, now: now)
       view.drop(slot, because: .closedByPeer, now: now, counters: &counters, into: &effects)

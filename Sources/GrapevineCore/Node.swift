@@ -25,6 +25,7 @@ public struct Node: ~Copyable {
   var membership: Membership
   var tuples: TupleMap
   var direct: DirectMessages
+  var transfers: Transfers
   private var phaseDeadline = Instant.never
   private var newcomerUntil = Instant.never
   private var nextSlot = 0
@@ -60,6 +61,7 @@ public struct Node: ~Copyable {
       identity: identity, configuration: configuration, advertised: advertised, seed: generator.next())
     tuples = TupleMap(identity: identity, configuration: configuration, seed: generator.next())
     direct = DirectMessages(identity: identity, configuration: configuration, seed: generator.next())
+    transfers = Transfers(identity: identity, configuration: configuration)
   }
 }
 
@@ -131,6 +133,7 @@ extension Node {
   /// Says that the application takes deliveries again after `Effects.deliveries` was full.
   public mutating func resumeDelivery(now: Instant) {
     dissemination.resumeRequests(now: now)
+    transfers.resumeDelivery(now: now)
   }
 }
 
@@ -159,6 +162,7 @@ extension Node {
     deadline = min(deadline, dissemination.order.nextDeadline)
     deadline = min(deadline, tuples.nextDeadline(up: view.up))
     if lifecycle == .connected || lifecycle == .leaving { deadline = min(deadline, direct.nextDeadline) }
+    deadline = min(deadline, transfers.nextDeadline)
     if view.isOpen { deadline = min(deadline, overlay.nextDeadline(view)) }
     var rest = view.up
     while rest != 0 {
@@ -167,6 +171,7 @@ extension Node {
       let state = dissemination.states[slot]
       deadline = min(deadline, min(state.digestAt, state.resendAt))
       deadline = min(deadline, min(view.links[slot].acknowledgeAt, view.keepaliveAt(slot)))
+      if transfers.hasFragments(slot) { deadline = min(deadline, view.links[slot].pacedAt) }
     }
     return deadline
   }
@@ -183,6 +188,8 @@ extension Node {
     advanceMembership(now: now, into: &effects)
     advanceTuples(now: now, into: &effects)
     advanceDirect(now: now, into: &effects)
+    syncTransfers()
+    transfers.advance(now: now, counters: &counters, into: &effects)
     var rest = view.up
     while rest != 0 {
       dissemination.resend(rest.trailingZeroBitCount, now: now)
@@ -237,6 +244,7 @@ extension Node {
         membership.linkDown(down.trailingZeroBitCount, now: now, up: view.up)
         tuples.linkDown(down.trailingZeroBitCount, now: now, up: view.up)
         direct.receipts.linkDown(down.trailingZeroBitCount, now: now)
+        transfers.linkDown(down.trailingZeroBitCount, now: now)
         down &= down &- 1
       }
       if changes.down != 0 { overlay.linkLost(&view, now: now) }
@@ -248,6 +256,7 @@ extension Node {
         overlay.linkUp(slot, &view, now: now, counters: &counters, into: &effects)
         membership.linkUp(slot, now: now)
         tuples.linkUp(slot, peer: view.links[slot].peer, now: now)
+        transfers.linkUp(slot)
       }
     }
     dissemination.targets = overlay.targets(view)
@@ -264,7 +273,9 @@ extension Node {
   }
 
   private mutating func finishLeaving(now: Instant, into effects: inout Effects) {
-    guard now >= phaseDeadline || dissemination.isHandedOver() && membership.hasTold(view.up) else { return }
+    let isHandedOver =
+      dissemination.isHandedOver() && membership.hasTold(view.up) && transfers.isHandedOver
+    guard now >= phaseDeadline || isHandedOver else { return }
     disconnect(now: now, into: &effects)
   }
 

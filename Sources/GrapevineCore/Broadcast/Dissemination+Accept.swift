@@ -88,6 +88,9 @@ extension Dissemination {
       if OrderedMessage.isOne(payload) {
         return takeOrdered(header, sequence, payload, hops, now: now, counters: &counters, into: &effects)
       }
+      if payload.count > 1, SystemMessage.transfers ~= payload[1] {
+        return hear(payload, origin: header.origin, sequence: sequence, hops: hops)
+      }
       return tuples.onBroadcast(
         payload, origin: header.origin, from: slot, now: now, counters: &counters, into: &effects.changes)
     }

@@ -114,6 +114,8 @@ struct Dissemination: ~Copyable {
   var generator: Generator
   /// Topics, and messages that wait for others.
   var order: OrderKeeper
+  /// What broadcasts of the frame that is being read say of large messages.
+  var announcements: [Announcement] = []
 
   /// Repairs remembered for one link; more are asked for again. Chosen here: no more than there are streams.
   static func repairsPerLink(_ configuration: Configuration) -> Int { min(32, configuration.streamCapacity) }

@@ -170,6 +170,36 @@ public struct Counters: Sendable, Equatable {
   public var questionsDropped: UInt64 = 0
   /// Answers dropped: the time for them was over.
   public var answersLate: UInt64 = 0
+  /// Large messages of this node.
+  public var transfersSent: UInt64 = 0
+  /// Large messages of others that became complete.
+  public var transfersReceived: UInt64 = 0
+  /// Large messages that there was no room for when they were announced, or that are longer than allowed.
+  public var transfersRefused: UInt64 = 0
+  /// Large messages given up.
+  public var transfersFailed: UInt64 = 0
+  /// Large messages cancelled here.
+  public var transfersCancelled: UInt64 = 0
+  /// Large messages whose checksum was wrong, so that they were fetched once more.
+  public var transfersDamaged: UInt64 = 0
+  /// Questions for fragments sent.
+  public var transferRequests: UInt64 = 0
+  /// Fragments of large messages sent.
+  public var fragmentsSent: UInt64 = 0
+  /// Of these, those that a neighbour had asked for.
+  public var fragmentsRepaired: UInt64 = 0
+  /// Fragments received.
+  public var fragmentsReceived: UInt64 = 0
+  /// Of these, those that were here already.
+  public var fragmentsDuplicate: UInt64 = 0
+  /// Of these, those of messages that are complete, ended or not taken.
+  public var fragmentsUnwanted: UInt64 = 0
+  /// Fragments computed from parity.
+  public var fragmentsRecovered: UInt64 = 0
+  /// Rows of parity sent.
+  public var paritySent: UInt64 = 0
+  /// Rows of parity received.
+  public var parityReceived: UInt64 = 0
 
   /// Links that came up.
   public var linksUp: UInt64 = 0

@@ -20,11 +20,18 @@ public struct DeliveryBuffer: ~Copyable {
     public var hops: UInt8
     /// The length of its topic in bytes, which lie before the payload; 0 when it has none.
     public var topicLength: UInt8
+    /// Whether its payload lies outside of the buffer; then `offset` says which of `larges` it is.
+    public var isLarge = false
   }
 
   private let storage: FixedTable<UInt8>
   private let records: FixedTable<Record>
   private var bytesUsed = 0
+  /// The payloads of large messages, which are held and not copied.
+  public private(set) var larges: [LargeContent] = []
+  private var largeBytes = 0
+  /// Bytes of large messages held at most, if more than one. Chosen here: one of the longest by default.
+  private static var largeLimit: Int { 64 << 20 }
 
   /// The number of messages in the buffer.
   public private(set) var count = 0
@@ -47,7 +54,9 @@ public struct DeliveryBuffer: ~Copyable {
 
   /// How full the buffer is: the greater share of its two limits, from 0 to 1.
   public var fill: Double {
-    max(Double(count) / Double(records.count), Double(bytesUsed) / Double(storage.count))
+    max(
+      Double(count) / Double(records.count), Double(bytesUsed) / Double(storage.count),
+      Double(largeBytes) / Double(Self.largeLimit))
   }
 
   /// The records, `count` of them, and the first byte of the payloads; valid until the buffer changes.
@@ -64,6 +73,7 @@ public struct DeliveryBuffer: ~Copyable {
   /// The payload of the message at `index`; valid until the buffer changes.
   public func payload(_ index: Int) -> UnsafeRawBufferPointer {
     let record = record(index)
+    if record.isLarge { return larges[Int(record.offset)].bytes }
     return UnsafeRawBufferPointer(start: storage.pointer(at: Int(record.offset)), count: Int(record.length))
   }
 
@@ -78,6 +88,28 @@ public struct DeliveryBuffer: ~Copyable {
   public mutating func removeAll() {
     count = 0
     bytesUsed = 0
+    guard largeBytes > 0 else { return }
+    larges.removeAll()
+    largeBytes = 0
+  }
+
+  /// Whether a large message fits.
+  func hasRoom(forLarge content: LargeContent) -> Bool {
+    count < records.count && (largeBytes == 0 || largeBytes &+ content.count <= Self.largeLimit)
+  }
+
+  /// Appends a large message; call only when `hasRoom(forLarge:)` it.
+  mutating func append(
+    _ content: LargeContent, origin: UInt64, sequence: UInt64, isTagged: Bool, hops: UInt8
+  ) {
+    precondition(hasRoom(forLarge: content), "no room in the delivery buffer")
+    records[count] = Record(
+      origin: MemberID(origin), sequence: sequence, offset: UInt32(truncatingIfNeeded: larges.count),
+      length: UInt32(truncatingIfNeeded: content.count), level: .reliable, isTagged: isTagged, hops: hops,
+      isLarge: true)
+    larges.append(content)
+    largeBytes &+= content.count
+    count &+= 1
   }
 
   /// Appends a message; call only when `hasRoom(for:)` its payload.

@@ -14,6 +14,8 @@ public struct Effects: ~Copyable {
   public internal(set) var direct: DirectBuffer
   /// What became of what this node said and asked, in order.
   public internal(set) var outcomes: [DirectOutcome] = []
+  /// What became of large messages, in order.
+  public internal(set) var transfers: [TransferUpdate] = []
   /// Events to report, in order.
   public internal(set) var events: [Event] = []
 
@@ -53,6 +55,9 @@ public struct Effects: ~Copyable {
 
   /// Says whether anybody wants changes of tuples; while nobody does, none are written.
   public mutating func wantChanges(_ isWanted: Bool) { changes.isWanted = isWanted }
+
+  /// Forgets what became of large messages: it was reported.
+  public mutating func removeTransfers() { transfers.removeAll(keepingCapacity: true) }
 
   /// Forgets the events: they were reported.
   public mutating func removeEvents() { events.removeAll(keepingCapacity: true) }

@@ -66,17 +66,17 @@ package enum ZeroedMemory {
 
   @usableFromInline
   static func allocate(bytes: Int) -> UnsafeMutableRawPointer {
-    let memory: UnsafeMutableRawPointer?
-    if bytes >= pagesFrom {
-      let mapped = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-      memory = mapped == MAP_FAILED ? nil : mapped
-    } else {
-      memory = calloc(1, bytes)
-    }
-    guard let memory else {
+    guard let memory = tryAllocate(bytes: bytes) else {
       preconditionFailure("no memory for a table of \(bytes) bytes; lower the limits in the configuration")
     }
     return memory
+  }
+
+  /// Memory of a size that was not decided at the start; nil when there is none.
+  static func tryAllocate(bytes: Int) -> UnsafeMutableRawPointer? {
+    guard bytes >= pagesFrom else { return calloc(1, bytes) }
+    let mapped = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    return mapped == MAP_FAILED ? nil : mapped
   }
 
   @usableFromInline

@@ -44,6 +44,13 @@ struct Writer: ~Copyable {
     count &+= bytes.count
   }
 
+  /// The place of the next `length` bytes, which the caller fills in at once.
+  mutating func skip(_ length: Int) -> UnsafeMutableRawPointer {
+    precondition(length >= 0 && remaining >= length, "no room in the datagram")
+    defer { count &+= length }
+    return base + count
+  }
+
   /// Overwrites the integer at `offset`, which must have been written before.
   mutating func overwrite<T: FixedWidthInteger & BitwiseCopyable>(at offset: Int, with value: T) {
     precondition(offset >= 0 && offset + MemoryLayout<T>.size <= count, "overwriting what was not written")

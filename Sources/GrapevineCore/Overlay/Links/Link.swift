@@ -67,6 +67,8 @@ struct Link: BitwiseCopyable {
   /// The smoothed share of our frames that is lost, of 65,536.
   var lossShare: UInt32 = 0
   var lastCut = Instant()
+  /// Up to when the fragments that were sent use what may be sent of them.
+  var fragmentsPaidUntil = Instant()
   /// Up to when the walks that came use what the other end may send of them.
   var walksPaidUntil = Instant()
   /// Tables of members that the other end may compare.

@@ -1,0 +1,114 @@
+// Large messages, and their place among the node's other parts.
+
+extension Node {
+  /// Broadcasts a message that is longer than a datagram: as fragments, which travel on as they come.
+  ///
+  /// Its number is one among this node's reliable messages. What becomes of it is told in `Effects.transfers`.
+  ///
+  /// - Parameters:
+  ///   - content: Its bytes, up to `TransferRules.limit`; held, not copied.
+  ///   - isTagged: Marks payloads that begin with a tag, for the receivers' sake; the core does not look.
+  /// - Returns: Which message it is.
+  /// - Throws: `BroadcastError`; nothing changed. `wouldBlock` also when there is no memory for it yet.
+  public mutating func broadcast(
+    large content: LargeContent, isTagged: Bool = false, now: Instant, into effects: inout Effects
+  ) throws(BroadcastError) -> TransferID {
+    guard lifecycle == .connected else { throw .notConnected }
+    guard transfers.isEnabled else { throw .tooLarge(limit: configuration.payloadLimit) }
+    guard content.count <= transfers.limit else { throw .tooLarge(limit: transfers.limit) }
+    syncTransfers()
+    var announcement = Announcement(
+      head: TransferHead(
+        origin: identity.value, number: 0, length: UInt32(truncatingIfNeeded: content.count),
+        unit: transfers.unit),
+      isTagged: isTagged && content.bytes.first != 0, checksum: content.checksum)
+    guard transfers.hasRoom(for: announcement.head) else { throw .wouldBlock }
+    announcement.sequence = try announcement.withPayload { payload throws(BroadcastError) in
+      try dissemination.broadcast(payload, level: .reliable, isTagged: true, now: now, counters: &counters)
+    }
+    _ = transfers.start(content, announcement, now: now, counters: &counters, into: &effects)
+    return TransferID(origin: identity, sequence: announcement.sequence)
+  }
+
+  /// Cancels a large message. One of this node is withdrawn everywhere where it is not complete yet; of one of another
+  /// member no more is taken here, and neighbours get it from each other.
+  ///
+  /// - Returns: False when it is complete (for one of this node: when all neighbours have it) or not known.
+  public mutating func cancelTransfer(_ id: TransferID, now: Instant, into effects: inout Effects) -> Bool {
+    syncTransfers()
+    guard transfers.cancel(id, now: now, counters: &counters, into: &effects) else { return false }
+    guard id.origin == identity else { return true }
+    var withdrawal = Announcement(
+      head: TransferHead(origin: identity.value, number: 0, length: 0, unit: 0), isTagged: false, checksum: 0)
+    withdrawal.isWithdrawal = true
+    withdrawal.sequence = id.sequence
+    // When there is no room for it, the others give up in the end.
+    withdrawal.withPayload { payload in
+      _ = try? dissemination.broadcast(
+        payload, level: .reliable, isTagged: true, now: now, counters: &counters)
+    }
+    return true
+  }
+
+  /// Bytes of large messages that are held now.
+  public var transferBytes: Int { transfers.used }
+
+  /// Tells the transfers which links there are, and which of them belong to the tree.
+  @inline(__always)
+  mutating func syncTransfers() {
+    transfers.up = view.up
+    transfers.eager = dissemination.strategy == .plumtree ? dissemination.tree.eager & view.up : view.up
+  }
+
+  /// Takes a message about a transfer.
+  ///
+  /// - Returns: Whether it calls for an acknowledgement.
+  mutating func onTransferMessage(
+    _ kind: UInt8, _ slot: Int, from cursor: inout Cursor, now: Instant, into effects: inout Effects
+  ) throws(DecodeError) -> Bool {
+    syncTransfers()
+    transfers.peers[slot].patience =
+      view.links[slot].roundTrip &+ 4 &* view.links[slot].deviation
+    transfers.peers[slot].lossShare = view.links[slot].lossShare
+    let head = try TransferHead(from: &cursor)
+    let isSettled = transfers.place(of: head.origin, head.number) == nil
+      && dissemination.isSettled(head.origin, head.number)
+    return try transfers.onLinkMessage(
+      kind, head, from: slot, &cursor, isSettled: isSettled, now: now, counters: &counters, into: &effects)
+  }
+
+  /// Takes the announcements of large messages that came.
+  mutating func takeAnnouncements(from slot: Int, now: Instant, into effects: inout Effects) {
+    guard !dissemination.announcements.isEmpty else { return }
+    syncTransfers()
+    for announcement in dissemination.announcements {
+      transfers.onAnnouncement(announcement, from: slot, now: now, counters: &counters, into: &effects)
+    }
+    dissemination.announcements.removeAll(keepingCapacity: true)
+  }
+}
+
+extension Dissemination {
+  /// Announcements that wait at most: those of one frame. Chosen here: above what a datagram holds.
+  private static var announcementLimit: Int { 128 }
+
+  /// Keeps what a broadcast says of a large message until the frame has been read.
+  ///
+  /// - Returns: Whether there was room for it.
+  mutating func hear(_ payload: UnsafeRawBufferPointer, origin: UInt64, sequence: UInt64, hops: UInt8) -> Bool {
+    guard announcements.count < Self.announcementLimit else { return false }
+    if let announcement = Announcement(payload, origin: origin, sequence: sequence, hops: hops) {
+      announcements.append(announcement)
+    }
+    return true
+  }
+
+  /// Whether the message of these lower bits of a number has come, or was given up.
+  mutating func isSettled(_ origin: UInt64, _ number: UInt32) -> Bool {
+    guard let place = streams.find(origin, .reliable) else { return false }
+    let floor = streams[place].floor
+    let distance = Int64(Int32(bitPattern: number &- UInt32(truncatingIfNeeded: floor)))
+    let sequence = floor &+ UInt64(bitPattern: distance)
+    return windows.judge(sequence, in: streams[place], at: place) == .duplicate
+  }
+}
