@@ -16,6 +16,12 @@ final class DeliveryBatch: @unchecked Sendable {
     buffer = DeliveryBuffer()
   }
 
+  /// The bytes of a large message.
+  @usableFromInline
+  func largePayload(_ record: DeliveryBuffer.Record) -> UnsafeRawBufferPointer {
+    buffer.larges[Int(record.offset)].bytes
+  }
+
   func removeAll() {
     buffer.removeAll()
     claimed.removeAll(keepingCapacity: true)
@@ -24,7 +30,7 @@ final class DeliveryBatch: @unchecked Sendable {
 
 /// The bytes of a message: a view of the batch that it arrived in.
 ///
-/// It keeps its whole batch, up to some hundred kilobytes, in memory. Copy what is to be kept for long:
+/// It keeps its whole batch, up to some hundred kilobytes and the large messages in it, in memory. Copy what is to be kept for long:
 /// `Array(payload)`.
 @frozen
 public struct Payload: RandomAccessCollection, Sendable {
@@ -89,6 +95,8 @@ public struct Message: Sendable {
     isTagged = record.isTagged
     payload = Payload(
       batch: batch,
-      bytes: UnsafeRawBufferPointer(start: payloads + Int(record.offset), count: Int(record.length)))
+      bytes: record.isLarge
+        ? batch.largePayload(record)
+        : UnsafeRawBufferPointer(start: payloads + Int(record.offset), count: Int(record.length)))
   }
 }

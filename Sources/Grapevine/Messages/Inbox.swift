@@ -66,7 +66,11 @@ final class Inbox: Sendable {
     for index in 0..<batch.buffer.count {
       let record = batch.buffer.record(index)
       guard record.isTagged else { continue }
-      let bytes = Array(batch.buffer.payload(index))
+      let payload = batch.buffer.payload(index)
+      // What nobody wants is not copied when it is long: a tag has up to 255 bytes.
+      let head = Array(payload.prefix(512))
+      guard tags.contains(where: { MessageEnvelope.body(of: head, tagged: $0.tag) != nil }) else { continue }
+      let bytes = payload.count > head.count ? Array(payload) : head
       var isClaimed = false
       for entry in tags where MessageEnvelope.body(of: bytes, tagged: entry.tag) != nil {
         let message = TaggedMessage(sender: record.origin, sequence: record.sequence, bytes: bytes)

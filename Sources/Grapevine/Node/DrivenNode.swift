@@ -30,6 +30,8 @@ public final class DrivenNode {
   public var onDirect: ((DirectBuffer.Record, UnsafeRawBufferPointer) -> Void)?
   /// Called by `receive` and `tick` for what became of what this node said and asked.
   public var onOutcome: ((DirectOutcome) -> Void)?
+  /// Called by `receive`, `tick` and `broadcast` for everything that becomes of a large message.
+  public var onTransfer: ((TransferUpdate) -> Void)?
 
   /// Creates a node bound to a UDP address; it is not a member yet.
   ///
@@ -86,8 +88,10 @@ public final class DrivenNode {
   public var transportCounters: TransportCounters { driver.transport.counters }
   /// The number of neighbours.
   public var neighbourCount: Int { driver.node.neighbourCount }
-  /// The longest payload of a message, in bytes.
+  /// The longest payload of a message that travels in a datagram, in bytes; longer ones travel as fragments.
   public var payloadLimit: Int { driver.node.configuration.payloadLimit }
+  /// The longest payload of a message, in bytes.
+  public var largeLimit: Int { driver.node.configuration.transfers?.limit ?? payloadLimit }
 
   /// What became of the members that the node kept in its data directory in an earlier run.
   public var snapshotRecovery: SnapshotRecovery { driver.keeper?.recovery ?? .none }
@@ -153,7 +157,8 @@ public final class DrivenNode {
     return count
   }
 
-  /// Takes a message to broadcast; it leaves with the next `send`.
+  /// Takes a message to broadcast; it leaves with the next `send`. One that is longer than `payloadLimit` leaves as
+  /// fragments with this and later calls of `send`, always at the reliable level.
   ///
   /// - Returns: Its sequence number.
   /// - Throws: `BroadcastError`; with `wouldBlock`, receive and send before trying again.
@@ -161,7 +166,20 @@ public final class DrivenNode {
   public func broadcast(
     _ payload: UnsafeRawBufferPointer, level: DeliveryLevel = .reliable
   ) throws(BroadcastError) -> UInt64 {
-    try driver.broadcast(payload, level: level, isTagged: false, now: MonotonicClock.now())
+    guard payload.count > payloadLimit, payload.count <= largeLimit else {
+      return try driver.broadcast(payload, level: level, isTagged: false, now: MonotonicClock.now())
+    }
+    guard let content = LargeContent(copying: payload) else { throw .wouldBlock }
+    return try driver.broadcast(large: content, isTagged: false).sequence
+  }
+
+  /// Cancels a large message: one of this node everywhere where it is not complete yet, one of another member here.
+  ///
+  /// - Returns: False when it is complete, or not known.
+  @discardableResult
+  public func cancelTransfer(_ id: TransferID) -> Bool {
+    defer { report() }
+    return driver.cancelTransfer(id)
   }
 
   /// Sends what is to be sent.
@@ -204,6 +222,7 @@ public final class DrivenNode {
       onEvent?(event)
       if let memberEvent { onMember?(memberEvent) }
     }
+    for update in driver.takeTransferUpdates() { onTransfer?(update) }
     reportTuples()
     reportDirect()
   }

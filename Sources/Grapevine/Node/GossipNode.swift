@@ -45,8 +45,10 @@ public actor GossipNode {
   public nonisolated let identity: MemberID
   /// Where the node is bound; the port is the real one.
   public nonisolated let localEndpoint: Endpoint
-  /// The longest payload of a message, in bytes.
+  /// The longest payload of a message that travels in a datagram, in bytes; longer ones travel as fragments.
   public nonisolated let payloadLimit: Int
+  /// The longest payload of a message, in bytes.
+  public nonisolated let largeLimit: Int
   /// What became of the members that the node kept in its data directory in an earlier run.
   public nonisolated let snapshotRecovery: SnapshotRecovery
   /// What became of the tuples that the node kept in its store in an earlier run.
@@ -122,6 +124,7 @@ public actor GossipNode {
     identity = client.driver.node.identity
     localEndpoint = transport.localEndpoint
     payloadLimit = client.driver.node.configuration.payloadLimit
+    largeLimit = core.transfers?.limit ?? payloadLimit
     let loop = loop
     client.inbox.setOnRoom { [weak loop] in loop?.wake() }
     client.desk.messages.setOnRoom { [weak loop] in loop?.wake() }
@@ -213,7 +216,8 @@ extension GossipNode {
     return Statistics(
       core: client.driver.node.counters, transport: client.driver.transport.counters,
       unread: client.inbox.unreadCount &+ client.desk.unread, undecodable: client.inbox.undecodableCount,
-      eventsLost: client.eventsLost &+ client.members.lostCount, snapshotsWritten: snapshots.written,
+      eventsLost: client.eventsLost &+ client.members.lostCount &+ client.transfers.lostCount,
+      snapshotsWritten: snapshots.written,
       snapshotFailures: snapshots.failures, snapshotFailure: snapshots.lastFailure,
       tupleStore: client.driver.tupleKeeper?.record)
   }
@@ -247,6 +251,9 @@ extension GossipNode {
 
   /// Broadcasts bytes to all other members; waits while neighbours do not keep up.
   ///
+  /// Bytes beyond `payloadLimit` travel as fragments, always at the reliable level, and are delivered as one message;
+  /// see `transfer(_:)` to watch and to cancel them.
+  ///
   /// Returns when the node has taken the message, not when others have it.
   ///
   /// - Throws: `BroadcastError.tooLarge`, `.notConnected`, or `CancellationError`; then it was not sent.
@@ -254,7 +261,9 @@ extension GossipNode {
   public nonisolated(nonsending) func broadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable)
     async throws
   {
-    if try !stage(payload, level: level, isTagged: false) {
+    if payload.count > payloadLimit {
+      _ = try await broadcastLarge(payload, isTagged: false)
+    } else if try !stage(payload, level: level, isTagged: false) {
       try await stageWaiting(payload, level: level, isTagged: false)
     }
   }
@@ -271,10 +280,15 @@ extension GossipNode {
   public nonisolated(nonsending) func broadcast<Value: GossipMessage>(
     _ value: Value, level: DeliveryLevel = .reliable
   ) async throws {
-    try await stageWaiting(try MessageEnvelope.encode(value), level: level, isTagged: true)
+    let payload = try MessageEnvelope.encode(value)
+    if payload.count > payloadLimit {
+      _ = try await broadcastLarge(payload, isTagged: true)
+    } else {
+      try await stageWaiting(payload, level: level, isTagged: true)
+    }
   }
 
-  /// Broadcasts bytes if the node can take them now.
+  /// Broadcasts bytes, up to `payloadLimit`, if the node can take them now.
   ///
   /// - Throws: `BroadcastError`; with `wouldBlock`, try again later.
   public nonisolated func tryBroadcast(_ payload: [UInt8], level: DeliveryLevel = .reliable)

@@ -32,7 +32,9 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   let tuples = TupleFeed()
   /// Where what is said directly is handed out.
   let desk = DirectDesk()
-  /// Where writers of tuples, and those who say something, wait for room.
+  /// The readers of what becomes of large messages.
+  let transfers = TransferFeed()
+  /// Where writers of tuples, senders of large messages, and those who say something wait for room.
   let tupleRoom = TupleRoom()
   /// Tuples written since the last step.
   var writesSinceStep = 0
@@ -161,6 +163,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
 
   /// Tells what happened.
   private func report() {
+    tellTransfers()
     tellEvents()
     if hasLeft, driver.node.lifecycle == .disconnected || driver.node.lifecycle == .initialized {
       // Its sequences have ended, so it will not join again.
@@ -193,6 +196,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     tuples.finish()
     tupleRoom.finish()
     desk.finish()
+    transfers.finish()
   }
 
   private func didEnter(_ lifecycle: Lifecycle) {

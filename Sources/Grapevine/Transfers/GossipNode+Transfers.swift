@@ -1,0 +1,118 @@
+// Messages longer than a datagram, as applications meet them.
+
+import GrapevineCore
+
+/// A large message of this node on its way.
+public struct OutgoingTransfer: Sendable {
+  /// Which message it is; receivers have the same number.
+  public let id: TransferID
+  /// What becomes of it, from the beginning on. Ends with its completion, its cancellation or the node; a reader that
+  /// falls far behind loses the oldest.
+  public let updates: AsyncStream<TransferUpdate>
+  private let node: GossipNode
+
+  init(id: TransferID, updates: AsyncStream<TransferUpdate>, node: GossipNode) {
+    self.id = id
+    self.updates = updates
+    self.node = node
+  }
+
+  /// Withdraws it: members that do not have all of it forget it.
+  ///
+  /// - Returns: False when all neighbours have it, or when the node has ended it already.
+  @discardableResult
+  public func cancel() async -> Bool { await node.cancelTransfer(id) }
+
+  /// Waits until every neighbour has all of it, or it is cancelled or given up.
+  ///
+  /// - Returns: Whether every neighbour has it. Read either this or `updates`.
+  public func handedOver() async -> Bool {
+    for await update in updates {
+      if case .completed = update { return true }
+    }
+    return false
+  }
+}
+
+extension GossipNode {
+  /// What becomes of large messages from now on, of this node's and of others: progress in steps of about one in a
+  /// hundred, completion, cancellation, failure. Ends when the node has left.
+  ///
+  /// Each call is a reader of its own; one that falls 1,024 behind loses the oldest.
+  public nonisolated var transfers: AsyncStream<TransferUpdate> { client.transfers.subscribe() }
+
+  /// Broadcasts bytes of any length up to `largeLimit` as fragments, and tells how far they are.
+  ///
+  /// What `broadcast` does with bytes that are longer than `payloadLimit`, with a handle to watch and to cancel it.
+  ///
+  /// - Parameter payload: One byte at least; copied once.
+  /// - Throws: `BroadcastError.tooLarge`, `.notConnected`, or `CancellationError`; then it was not sent.
+  public nonisolated(nonsending) func transfer(_ payload: [UInt8]) async throws -> OutgoingTransfer {
+    // Subscribed before it begins, so that nothing is missed.
+    let all = client.transfers.subscribe()
+    let id = try await broadcastLarge(payload, isTagged: false)
+    let (updates, continuation) = AsyncStream.makeStream(
+      of: TransferUpdate.self, bufferingPolicy: .bufferingNewest(128))
+    let relay = Task {
+      for await update in all where update.id == id {
+        continuation.yield(update)
+        if case .progress = update { continue }
+        break
+      }
+      continuation.finish()
+    }
+    continuation.onTermination = { _ in relay.cancel() }
+    return OutgoingTransfer(id: id, updates: updates, node: self)
+  }
+
+  /// Cancels a large message: one of this node everywhere where it is not complete yet, one of another member here.
+  ///
+  /// - Returns: False when it is complete, or not known.
+  @discardableResult
+  public func cancelTransfer(_ id: TransferID) -> Bool { client.cancelTransfer(id) }
+
+  /// Begins a large message as soon as there is room for it.
+  @usableFromInline
+  nonisolated(nonsending) func broadcastLarge(_ payload: [UInt8], isTagged: Bool) async throws -> TransferID {
+    guard payload.count <= largeLimit else { throw BroadcastError.tooLarge(limit: largeLimit) }
+    precondition(!payload.isEmpty, "a large message needs a byte at least")
+    guard let content = payload.withUnsafeBytes({ LargeContent(copying: $0) }) else {
+      throw BroadcastError.wouldBlock
+    }
+    while true {
+      switch try await startTransfer(content, isTagged: isTagged) {
+      case .done(let id): return id
+      case .mustWait(let epoch): try await waitForTupleRoom(epoch)
+      }
+    }
+  }
+
+  private func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> TupleOutcome<
+    TransferID
+  > {
+    try client.startTransfer(content, isTagged: isTagged)
+  }
+}
+
+extension NodeClient {
+  /// Begins a large message, if there is room for it.
+  func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> TupleOutcome<
+    TransferID
+  > {
+    do throws(BroadcastError) {
+      return .done(try driver.broadcast(large: content, isTagged: isTagged))
+    } catch .wouldBlock {
+      return .mustWait(since: tupleRoom.epoch)
+    }
+  }
+
+  func cancelTransfer(_ id: TransferID) -> Bool {
+    defer { tellTransfers() }
+    return driver.cancelTransfer(id)
+  }
+
+  /// Tells what became of large messages.
+  func tellTransfers() {
+    for update in driver.takeTransferUpdates() { transfers.tell(update) }
+  }
+}
