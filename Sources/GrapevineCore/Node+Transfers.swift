@@ -67,8 +67,7 @@ extension Node {
     _ kind: UInt8, _ slot: Int, from cursor: inout Cursor, now: Instant, into effects: inout Effects
   ) throws(DecodeError) -> Bool {
     syncTransfers()
-    transfers.peers[slot].patience =
-      view.links[slot].roundTrip &+ 4 &* view.links[slot].deviation
+    transfers.peers[slot].patience = view.links[slot].questionTime
     transfers.peers[slot].lossShare = view.links[slot].lossShare
     let head = try TransferHead(from: &cursor)
     let isSettled = transfers.place(of: head.origin, head.number) == nil

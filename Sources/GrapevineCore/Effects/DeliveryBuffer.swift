@@ -106,7 +106,7 @@ public struct DeliveryBuffer: ~Copyable {
     records[count] = Record(
       origin: MemberID(origin), sequence: sequence, offset: UInt32(truncatingIfNeeded: larges.count),
       length: UInt32(truncatingIfNeeded: content.count), level: .reliable, isTagged: isTagged, hops: hops,
-      isLarge: true)
+      topicLength: 0, isLarge: true)
     larges.append(content)
     largeBytes &+= content.count
     count &+= 1

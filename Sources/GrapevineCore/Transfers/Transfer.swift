@@ -161,6 +161,8 @@ final class Transfer {
   /// The highest fragment that came, and how far a WANT that is owed asks.
   var highest = -1
   var wantEnd = 0
+  /// Whether the parent has pushed all of it: what is missing was lost.
+  var isPushed = false
   /// Whether rows of parity come.
   var hasParity = false
   /// Questions and turns to other neighbours in a row that brought nothing.

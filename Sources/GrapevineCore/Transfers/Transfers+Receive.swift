@@ -267,6 +267,10 @@ extension Transfers {
     } else {
       transfer.gone &= ~bit
       transfer.links[slot].held = max(transfer.links[slot].held, held)
+      if flags & TransferHave.isPushed != 0, transfer.phase == .receiving, transfer.parent == slot {
+        transfer.isPushed = true
+        schedule(transfer, at: max(now + Self.holeGrace, transfer.askAt))
+      }
       if Int(held) == head.count {
         transfer.satisfied |= bit
         if let place = place(of: transfer) { forgetWants(slot, of: place) }

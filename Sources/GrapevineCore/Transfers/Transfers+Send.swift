@@ -6,6 +6,8 @@ enum TransferHave {
   static let asks: UInt8 = 1
   /// The sender has given the message up.
   static let isGone: UInt8 = 2
+  /// The sender has pushed all of it on this link.
+  static let isPushed: UInt8 = 4
   /// The bytes of a HAVE.
   static let byteCount = 1 + TransferHead.byteCount + 4 + 1
 }
@@ -46,7 +48,10 @@ extension Transfers {
         transfer.asksHave &= ~bit
         transfer.head.write(MessageKind.have, to: &writer)
         writer.write(UInt32(truncatingIfNeeded: transfer.received))
-        writer.write((asks ? TransferHave.asks : 0) | (transfer.phase == .ended ? TransferHave.isGone : 0))
+        let isPushed = Int(transfer.links[slot].cursor) == transfer.count && transfer.phase == .complete
+        writer.write(
+          (asks ? TransferHave.asks : 0) | (transfer.phase == .ended ? TransferHave.isGone : 0)
+            | (isPushed ? TransferHave.isPushed : 0))
       }
       if transfer.owesWant & bit != 0 {
         guard writer.remaining >= 1 + TransferHead.byteCount + 1 + 10 else { break }
@@ -186,6 +191,8 @@ extension Transfers {
       if Int(source) != slot {
         guard write(transfer, store, index, to: &writer) else { return .full }
         transfer.links[slot].cursor += 1
+        // The end is told, so that what got lost is asked for at once.
+        if cursor + 1 == transfer.count { oweHave(transfer, 1 << SlotMask(slot)) }
         noteServed(transfer, now: now)
         counters.fragmentsSent &+= 1
         return .written

@@ -2,14 +2,14 @@
 // kept long enough is forgotten.
 
 extension Transfers {
-  /// Silence after which another neighbour is turned to: three times what a question takes, more after each
+  /// Silence after which another neighbour is turned to: four times what a question takes, more after each
   /// turn that brought nothing. The floor is chosen here: above the pauses of a busy machine.
   func stallTime(_ transfer: Transfer) -> Nanoseconds {
     let patience = transfer.parent.map { peers[$0].patience } ?? longestPatience
     // A node that only passes on what it has whole keeps its children waiting for long.
     let base: Nanoseconds =
       ablations.contains(.pipelining) && transfer.received == 0 ? 120_000_000_000 : 250_000_000
-    return min(max(base, 3 * patience) << UInt64(min(transfer.fruitless, 3)), max(base, 2_000_000_000))
+    return min(max(base, 4 * patience) << UInt64(min(transfer.fruitless, 3)), max(base, 2_000_000_000))
   }
 
   private var longestPatience: Nanoseconds {
@@ -93,8 +93,11 @@ extension Transfers {
     // In a block whose parity may still come nothing is missed yet.
     let highest = transfer.highest
     let passed =
-      transfer.hasParity ? highest / ErasureCode.blockLength * ErasureCode.blockLength : highest
-    let quietAt = transfer.lastNew + questionTime(transfer)
+      transfer.isPushed
+      ? transfer.count
+      : transfer.hasParity ? highest / ErasureCode.blockLength * ErasureCode.blockLength : highest
+    // What nothing came behind may still be on its way.
+    let quietAt = transfer.lastNew + 2 * questionTime(transfer)
     let isQuiet = transfer.received > 0 && now >= quietAt
     if transfer.floor < passed || isQuiet, let parent = transfer.parent {
       if now >= transfer.askAt {
@@ -139,6 +142,7 @@ extension Transfers {
     transfer.parent = best
     transfer.tried |= 1 << SlotMask(best)
     transfer.toldParent = 0
+    transfer.isPushed = false
     ask(transfer, best, end: transfer.count, now: now)
   }
 

@@ -7,7 +7,7 @@
 //   PARITY         0x61 head block(4) row(1) bytes
 //   WANT           0x62 head ranges(1) and so many times skip(v) length(v)
 //   STOP           0x63 head
-//   HAVE           0x64 head held(4) flags(1)
+//   HAVE           0x64 head held(4) flags(1), see `TransferHave`
 //
 // The origin announces a message in a broadcast of the reliable level, whose number is the message's. Fragments have
 // `unit` x 16 bytes, but the last one the rest; the number in a head is the lower 32 bits of the whole.

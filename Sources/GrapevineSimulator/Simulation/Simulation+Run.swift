@@ -91,6 +91,7 @@ extension Simulation {
     effects.removeDeliveries()
     reportChanges(process)
     reportDirect(process)
+    reportTransfers(process)
     for event in effects.events {
       observer?(.event(node: process, event), UnsafeRawBufferPointer(start: nil, count: 0))
     }

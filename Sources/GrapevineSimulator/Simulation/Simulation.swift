@@ -81,6 +81,8 @@ public final class Simulation {
   }
   /// Called for whatever is said to a node, and becomes of what it said. What is to follow from it is done with `at`.
   public var directObserver: ((Int, DirectObservation) -> Void)?
+  /// Called for everything that becomes of a large message at a node.
+  public var transferObserver: ((Int, TransferUpdate) -> Void)?
   /// The time of day at the beginning, in milliseconds since 1970; nil while nodes are not told.
   public var epoch: UInt64?
 

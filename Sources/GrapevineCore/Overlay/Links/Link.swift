@@ -67,6 +67,9 @@ struct Link: BitwiseCopyable {
   /// The smoothed share of our frames that is lost, of 65,536.
   var lossShare: UInt32 = 0
   var lastCut = Instant()
+  /// The least round trip, which is that of an empty path, and the last one measured.
+  var leastRoundTrip: Nanoseconds = 0
+  var lastRoundTrip: Nanoseconds = 0
   /// Up to when the fragments that were sent use what may be sent of them.
   var fragmentsPaidUntil = Instant()
   /// Up to when the walks that came use what the other end may send of them.
@@ -148,7 +151,7 @@ extension Link {
     lastSent = now
     self.peerWindow = Int32(min(max(peerWindow, 16), 16_384))
     window = min(Self.initialWindow, self.peerWindow)
-    threshold = self.peerWindow
+    threshold = .max
     nextNumber = 1
     acknowledged = 0
   }
@@ -159,7 +162,7 @@ extension Link {
   }
 
   /// Whether a frame with payload may leave now.
-  var mayPush: Bool { inFlight < Int(window) }
+  var mayPush: Bool { inFlight < Int(min(window, peerWindow)) }
 
   /// The time after which silence means loss: RFC 6298 §2's smoothed round trip and four deviations, with a
   /// floor.
@@ -221,8 +224,8 @@ extension Link {
       if lost <= 0 { measure(now.since(timedAt)) }
       isTiming = false
     }
-    noteLoss(of: max(0, lost), among: newly)
-    if lost > 0 { shrink(now: now) } else { grow(by: newly) }
+    noteLoss(of: lost, among: newly)
+    if lost > 0, isCongested { shrink(now: now) } else { grow(by: newly) }
     guard isWaiting, Int16(bitPattern: highest &- acknowledged) > 0 else { return }
     acknowledged = highest
     lastProgress = now
@@ -240,33 +243,41 @@ extension Link {
     if roundTrip != 0, forgiven < Self.forgivenLimit { isTiming = false }
     // Not one word since: perhaps it is not the datagrams that are lost.
     if now >= lastHeard + retryTime { suspect(now: now) }
-    shrink(now: now)
+    // While no round trip was measured, the answer to the first frames may only be far away.
+    if roundTrip != 0 { shrink(now: now) }
   }
 
   /// A report counts for as much as it covers: on an idle link most are of the one frame that arrived, and the
   /// few that tell of losses tell of several frames.
+  ///
+  /// - Parameter lost: Less than zero when frames that an earlier report counted came after it.
   private mutating func noteLoss(of lost: Int32, among sent: Int32) {
     guard sent > 0 else { return }
-    let share = UInt32(min(lost, sent)) * 65_536 / UInt32(sent)
+    let share = Int64(max(-sent, min(lost, sent))) * 65_536 / Int64(sent)
     let weight = Int64(min(sent, 8))
-    lossShare = UInt32(max(0, Int64(lossShare) + (Int64(share) - Int64(lossShare)) * weight / 32))
+    lossShare = UInt32(max(0, Int64(lossShare) + (share - Int64(lossShare)) * weight / 32))
   }
 
   /// Slow start to the threshold, then one frame an acknowledgement: RFC 5681 §3.1 in frames.
   private mutating func grow(by frames: Int32) {
-    window = min(peerWindow, window + (window < threshold ? max(0, frames) : 1))
+    guard !isQueueing else { return threshold = min(threshold, window) }
+    window = min(windowLimit, window + (window < threshold ? max(0, frames) : 1))
   }
 
   /// Multiplicative decrease, once a round trip; 0.7 as in RFC 9438 §4.6.
   private mutating func shrink(now: Instant) {
     guard now >= lastCut + max(roundTrip, 1_000_000) else { return }
     lastCut = now
-    window = min(peerWindow, max(Self.leastWindow, window * 7 / 10))
+    window = min(windowLimit, max(Self.leastWindow, window * 7 / 10))
     threshold = window
   }
 
   /// RFC 6298 §2's smoothing.
   private mutating func measure(_ sample: Nanoseconds) {
+    lastRoundTrip = sample
+    // It rises slowly, in case the path has changed.
+    leastRoundTrip =
+      leastRoundTrip == 0 ? sample : min(sample, leastRoundTrip &+ leastRoundTrip / 1_024)
     guard roundTrip != 0 else {
       (roundTrip, deviation) = (max(1, sample), sample / 2)
       return
