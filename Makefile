@@ -11,6 +11,7 @@ TEST_SECONDS ?= 1200
 RUNS ?= 500000
 CAMPAIGN_RUNS ?= 200
 TUPLE_RUNS ?= 10000
+ORDER_RUNS ?= 10000
 PREFIX ?= /usr/local
 
 # One set of flags for every release build of the command, so that no target undoes another's build.
@@ -101,6 +102,10 @@ tuples: toolchain  ## Check maps of tuples in 10,000 simulated clusters (TUPLE_R
 	$(RELEASE) --product grapevine
 	$(RELEASE_BIN)/grapevine simulate --tuples --runs $(TUPLE_RUNS)
 
+order: toolchain  ## Check topics and order in 10,000 simulated clusters (ORDER_RUNS=...)
+	$(RELEASE) --product grapevine
+	$(RELEASE_BIN)/grapevine simulate --order --runs $(ORDER_RUNS)
+
 format: toolchain  ## Format the sources in place
 	swift format format --in-place --parallel --recursive $(FORMATTED)
 
@@ -135,4 +140,4 @@ toolchain:
 	@Scripts/toolchain
 	@Scripts/need $(PACKAGES)
 
-.PHONY: help run test bench check fuzz campaign tuples format lib libpittacus zgossip-peers install install-libpittacus clean toolchain
+.PHONY: help run test bench check fuzz campaign tuples order format lib libpittacus zgossip-peers install install-libpittacus clean toolchain

@@ -11,6 +11,8 @@ let package = Package(
     .executableTarget(
       name: "OwnLoop", dependencies: [.product(name: "Grapevine", package: "grapevine")]),
     .executableTarget(
+      name: "Router", dependencies: [.product(name: "Grapevine", package: "grapevine")]),
+    .executableTarget(
       name: "Services", dependencies: [.product(name: "Grapevine", package: "grapevine")]),
   ],
   swiftLanguageModes: [.v6]

@@ -67,7 +67,7 @@ extension NodeClient {
     do throws(BroadcastError) {
       let now = MonotonicClock.now()
       let sequence = try payload.withRawBytes { bytes throws(BroadcastError) in
-        try driver.broadcast(bytes, level: .reliable, isTagged: isTagged, now: now)
+        try driver.broadcast(bytes, Outbox.Handling(isTagged: isTagged), now: now)
       }
       return .done(try counts(of: sequence, lifetime: lifetime, onEnd: onEnd))
     } catch .wouldBlock {

@@ -84,6 +84,8 @@ public struct Message: Sendable {
   public let level: DeliveryLevel
   /// Whether it is a typed message: a tag and its encoded value, see `MessageEnvelope`.
   public let isTagged: Bool
+  /// The length of its topic, whose bytes lie before the payload.
+  @usableFromInline let topicLength: UInt8
   /// Its bytes.
   public let payload: Payload
 
@@ -93,10 +95,23 @@ public struct Message: Sendable {
     sequence = record.sequence
     level = record.level
     isTagged = record.isTagged
+    topicLength = record.topicLength
     payload = Payload(
       batch: batch,
       bytes: record.isLarge
         ? batch.largePayload(record)
         : UnsafeRawBufferPointer(start: payloads + Int(record.offset), count: Int(record.length)))
+  }
+}
+
+extension Message {
+  /// The topic it was sent in; nil when it was sent to all members.
+  public var topic: String? {
+    guard topicLength > 0 else { return nil }
+    return payload.withUnsafeBytes { bytes in
+      guard let end = bytes.baseAddress else { return nil }
+      let length = Int(topicLength)
+      return String(decoding: UnsafeRawBufferPointer(start: end - length, count: length), as: UTF8.self)
+    }
   }
 }

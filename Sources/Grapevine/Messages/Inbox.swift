@@ -3,32 +3,50 @@
 import GrapevineCore
 import Synchronization
 
-/// A tagged message, copied for its reader.
-struct TaggedMessage: Sendable {
+/// A message, copied for a reader that asked for its tag or topic.
+struct ClaimedMessage: Sendable {
   var sender: MemberID
   var sequence: UInt64
+  var level: DeliveryLevel
+  var isTagged: Bool
+  var topic: [UInt8]
   var bytes: [UInt8]
+}
+
+/// Which messages a reader asks for.
+struct Claim: Sendable {
+  /// Those with this tag; nil for all.
+  var tag: String?
+  /// Those in this topic; nil for all.
+  var topic: [UInt8]?
+
+  /// Whether it asks for a message.
+  func covers(_ message: ClaimedMessage) -> Bool {
+    if let topic, topic != message.topic { return false }
+    guard let tag else { return true }
+    return message.isTagged && MessageEnvelope.body(of: message.bytes, tagged: tag) != nil
+  }
 }
 
 /// The mailboxes of a node and the batches that circulate between its thread and its readers.
 final class Inbox: Sendable {
   private struct State {
     var spare: [DeliveryBatch] = []
-    var tags: [(tag: String, mailbox: Mailbox<TaggedMessage>)] = []
+    var claims: [(claim: Claim, mailbox: Mailbox<ClaimedMessage>)] = []
     var onRoom: (@Sendable () -> Void)?
     var isFinished = false
   }
 
   /// Batches that wait to be read at most. Chosen here: 8 x 4,096 messages or 512 KiB ride out a busy reader.
   private static var batchLimit: Int { 8 }
-  /// Messages that wait for the reader of a tag at most. Chosen here.
-  private static var taggedLimit: Int { 4_096 }
+  /// Messages that wait for the reader of a tag or topic at most. Chosen here.
+  private static var claimedLimit: Int { 4_096 }
 
   let mailbox = Mailbox<Parcel>(limit: Inbox.batchLimit)
   private let state = Mutex(State())
   private let unread = Atomic<UInt64>(0)
   private let failures = Atomic<UInt64>(0)
-  private let tagCount = Atomic<Int>(0)
+  private let claimCount = Atomic<Int>(0)
 
   /// Messages that were dropped because nobody had ever asked for messages.
   var unreadCount: UInt64 { unread.load(ordering: .relaxed) }
@@ -44,36 +62,39 @@ final class Inbox: Sendable {
   }
 
   /// Whether anybody reads messages.
-  var isRead: Bool { tagCount.load(ordering: .relaxed) > 0 || mailbox.isRead }
+  var isRead: Bool { claimCount.load(ordering: .relaxed) > 0 || mailbox.isRead }
 
   /// Whether the node must not deliver for now.
   var isFull: Bool {
     if mailbox.isFull { return true }
-    guard tagCount.load(ordering: .relaxed) > 0 else { return false }
-    return state.withLock { state in state.tags.contains { $0.mailbox.isFull } }
+    guard claimCount.load(ordering: .relaxed) > 0 else { return false }
+    return state.withLock { state in state.claims.contains { $0.mailbox.isFull } }
   }
 
   /// Hands a batch to the readers, and keeps no reference to it.
   func deliver(_ batch: consuming DeliveryBatch) {
-    if tagCount.load(ordering: .relaxed) > 0 { claimTagged(batch) }
+    if claimCount.load(ordering: .relaxed) > 0 { giveToClaims(batch) }
     guard let displaced = mailbox.push(Parcel(batch: consume batch)) else { return }
     unread.wrappingAdd(UInt64(displaced.count), ordering: .relaxed)
     recycle(displaced.batch)
   }
 
-  private func claimTagged(_ batch: DeliveryBatch) {
-    let tags = state.withLock { $0.tags }
+  private func giveToClaims(_ batch: DeliveryBatch) {
+    let claims = state.withLock { $0.claims }
+    let wantsPlain = claims.contains { $0.claim.tag == nil }
     for index in 0..<batch.buffer.count {
       let record = batch.buffer.record(index)
-      guard record.isTagged else { continue }
+      guard record.isTagged || wantsPlain && record.topicLength > 0 else { continue }
       let payload = batch.buffer.payload(index)
       // What nobody wants is not copied when it is long: a tag has up to 255 bytes.
-      let head = Array(payload.prefix(512))
-      guard tags.contains(where: { MessageEnvelope.body(of: head, tagged: $0.tag) != nil }) else { continue }
-      let bytes = payload.count > head.count ? Array(payload) : head
+      var message = ClaimedMessage(
+        sender: record.origin, sequence: record.sequence, level: record.level, isTagged: record.isTagged,
+        topic: record.topicLength > 0 ? Array(batch.buffer.topic(index)) : [],
+        bytes: Array(payload.prefix(512)))
+      guard claims.contains(where: { $0.claim.covers(message) }) else { continue }
+      if payload.count > message.bytes.count { message.bytes = Array(payload) }
       var isClaimed = false
-      for entry in tags where MessageEnvelope.body(of: bytes, tagged: entry.tag) != nil {
-        let message = TaggedMessage(sender: record.origin, sequence: record.sequence, bytes: bytes)
+      for entry in claims where entry.claim.covers(message) {
         if entry.mailbox.push(message) == nil { isClaimed = true }
       }
       if isClaimed { batch.claimed.append(index) }
@@ -91,49 +112,49 @@ final class Inbox: Sendable {
     state.withLock { if $0.spare.count < Self.batchLimit { $0.spare.append(batch) } }
   }
 
-  func subscribe(_ tag: String) -> Mailbox<TaggedMessage> {
-    let mailbox = Mailbox<TaggedMessage>(limit: Self.taggedLimit)
+  func subscribe(_ claim: Claim) -> Mailbox<ClaimedMessage> {
+    let mailbox = Mailbox<ClaimedMessage>(limit: Self.claimedLimit)
     mailbox.addReader()
     let (isFinished, onRoom) = state.withLock { state in
-      state.tags.append((tag, mailbox))
+      state.claims.append((claim, mailbox))
       return (state.isFinished, state.onRoom)
     }
     if let onRoom { mailbox.setOnRoom(onRoom) }
-    tagCount.wrappingAdd(1, ordering: .relaxed)
+    claimCount.wrappingAdd(1, ordering: .relaxed)
     if isFinished { mailbox.finish() }
     onRoom?()
     return mailbox
   }
 
-  func unsubscribe(_ mailbox: Mailbox<TaggedMessage>) {
+  func unsubscribe(_ mailbox: Mailbox<ClaimedMessage>) {
     let onRoom = state.withLock { state in
-      state.tags.removeAll { $0.mailbox === mailbox }
+      state.claims.removeAll { $0.mailbox === mailbox }
       return state.onRoom
     }
-    tagCount.wrappingSubtract(1, ordering: .relaxed)
+    claimCount.wrappingSubtract(1, ordering: .relaxed)
     onRoom?()
   }
 
   /// Ends every sequence of messages.
   func finish() {
-    let tags = state.withLock { state in
+    let claims = state.withLock { state in
       state.isFinished = true
       state.onRoom = nil
-      return state.tags
+      return state.claims
     }
     mailbox.finish()
-    for entry in tags { entry.mailbox.finish() }
+    for entry in claims { entry.mailbox.finish() }
   }
 }
 
-/// A reader's claim on the messages of a tag, for as long as it lives.
-final class TagSubscription: Sendable {
-  let mailbox: Mailbox<TaggedMessage>
+/// A reader's claim on the messages of a tag or a topic, for as long as it lives.
+final class ClaimedReading: Sendable {
+  let mailbox: Mailbox<ClaimedMessage>
   private let inbox: Inbox
 
-  init(_ inbox: Inbox, tag: String) {
+  init(_ inbox: Inbox, _ claim: Claim) {
     self.inbox = inbox
-    mailbox = inbox.subscribe(tag)
+    mailbox = inbox.subscribe(claim)
   }
 
   deinit {

@@ -55,18 +55,20 @@ public struct TypedMessages<Value: GossipMessage>: AsyncSequence, Sendable {
   }
 
   let inbox: Inbox
+  /// The topic of the messages; nil for those of any topic and of none.
+  var topic: String?
 
   /// Creates an iterator, which from now on has a claim on the messages of the tag.
-  public func makeAsyncIterator() -> Iterator { Iterator(inbox) }
+  public func makeAsyncIterator() -> Iterator { Iterator(inbox, topic) }
 
   /// Waits for messages and decodes them on the caller's side.
   public struct Iterator: AsyncIteratorProtocol {
     private let inbox: Inbox
-    private let subscription: TagSubscription
+    private let reading: ClaimedReading
 
-    init(_ inbox: Inbox) {
+    init(_ inbox: Inbox, _ topic: String?) {
       self.inbox = inbox
-      subscription = TagSubscription(inbox, tag: Value.tag)
+      reading = ClaimedReading(inbox, Claim(tag: Value.tag, topic: topic.map { Array($0.utf8) }))
     }
 
     /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
@@ -76,7 +78,7 @@ public struct TypedMessages<Value: GossipMessage>: AsyncSequence, Sendable {
 
     /// Returns the next message; nil at the end of the sequence or when the task is cancelled.
     public mutating func next(isolation: isolated (any Actor)?) async -> Element? {
-      while let raw = await subscription.mailbox.next() {
+      while let raw = await reading.mailbox.next() {
         guard let value = try? MessageEnvelope.decode(Value.self, from: raw.bytes) else {
           inbox.countUndecodable()
           continue

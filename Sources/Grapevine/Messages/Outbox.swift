@@ -9,7 +9,19 @@ import Synchronization
 
 /// Messages on their way to the node, in order, in bounded memory.
 final class Outbox: Sendable {
-  /// Staged messages: a head of six bytes each, and the payload.
+  /// What is to become of a message.
+  struct Handling {
+    var level = DeliveryLevel.reliable
+    var isTagged = false
+    var order = MessageOrder.unordered
+    /// Empty for none; valid during the call.
+    var topic = UnsafeRawBufferPointer(start: nil, count: 0)
+
+    /// Whether it travels as it is.
+    var isPlain: Bool { order == .unordered && topic.isEmpty }
+  }
+
+  /// Staged messages: a head of six bytes each, the topic and its length where there is one, and the payload.
   struct Stage: ~Copyable, @unchecked Sendable {
     let base: UnsafeMutableRawPointer
     let capacity: Int
@@ -23,28 +35,47 @@ final class Outbox: Sendable {
     deinit { base.deallocate() }
 
     static var headLength: Int { 6 }
+    private static var tagBit: UInt8 { 1 }
+    private static var topicBit: UInt8 { 2 }
 
     func hasRoom(for length: Int) -> Bool { capacity - used >= length + Self.headLength }
 
-    mutating func append(_ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool) {
+    mutating func append(_ payload: UnsafeRawBufferPointer, _ handling: Handling) {
       base.storeBytes(of: UInt32(payload.count), toByteOffset: used, as: UInt32.self)
-      base.storeBytes(of: level.rawValue, toByteOffset: used + 4, as: UInt8.self)
-      base.storeBytes(of: isTagged ? 1 : 0, toByteOffset: used + 5, as: UInt8.self)
-      if let from = payload.baseAddress {
-        (base + used + Self.headLength).copyMemory(from: from, byteCount: payload.count)
+      base.storeBytes(of: handling.level.rawValue, toByteOffset: used + 4, as: UInt8.self)
+      let flags =
+        handling.order.rawValue << 2 | (handling.isTagged ? Self.tagBit : 0)
+        | (handling.topic.isEmpty ? 0 : Self.topicBit)
+      base.storeBytes(of: flags, toByteOffset: used + 5, as: UInt8.self)
+      used += Self.headLength
+      if let from = handling.topic.baseAddress, !handling.topic.isEmpty {
+        base.storeBytes(
+          of: UInt8(truncatingIfNeeded: handling.topic.count), toByteOffset: used, as: UInt8.self)
+        (base + used + 1).copyMemory(from: from, byteCount: handling.topic.count)
+        used += 1 + handling.topic.count
       }
-      used += Self.headLength + payload.count
+      if let from = payload.baseAddress { (base + used).copyMemory(from: from, byteCount: payload.count) }
+      used += payload.count
     }
 
     /// The staged message at `offset`, which moves behind it.
-    func read(at offset: inout Int) -> (payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool)
-    {
+    func read(at offset: inout Int) -> (payload: UnsafeRawBufferPointer, handling: Handling) {
       let length = Int(base.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-      let level = DeliveryLevel(rawValue: base.load(fromByteOffset: offset + 4, as: UInt8.self)) ?? .reliable
-      let isTagged = base.load(fromByteOffset: offset + 5, as: UInt8.self) != 0
-      let payload = UnsafeRawBufferPointer(start: base + offset + Self.headLength, count: length)
-      offset += Self.headLength + length
-      return (payload, level, isTagged)
+      var handling = Handling()
+      handling.level =
+        DeliveryLevel(rawValue: base.load(fromByteOffset: offset + 4, as: UInt8.self)) ?? .reliable
+      let flags = base.load(fromByteOffset: offset + 5, as: UInt8.self)
+      handling.isTagged = flags & Self.tagBit != 0
+      handling.order = MessageOrder(rawValue: flags >> 2) ?? .unordered
+      offset += Self.headLength
+      if flags & Self.topicBit != 0 {
+        let count = Int(base.load(fromByteOffset: offset, as: UInt8.self))
+        handling.topic = UnsafeRawBufferPointer(start: base + offset + 1, count: count)
+        offset += 1 + count
+      }
+      let payload = UnsafeRawBufferPointer(start: base + offset, count: length)
+      offset += length
+      return (payload, handling)
     }
   }
 
@@ -61,9 +92,12 @@ final class Outbox: Sendable {
 
   private let state: Mutex<State>
   private let payloadLimit: Int
+  /// The same for messages with a topic or an order, the topic among it.
+  private let orderedLimit: Int
 
-  init(payloadLimit: Int) {
+  init(payloadLimit: Int, orderedLimit: Int) {
     self.payloadLimit = payloadLimit
+    self.orderedLimit = orderedLimit
     state = Mutex(State(stage: Stage(capacity: max(Self.stageBytes, payloadLimit * 4))))
   }
 
@@ -90,18 +124,30 @@ final class Outbox: Sendable {
 
   /// Stages a message.
   ///
-  /// - Throws: `tooLarge`, `notConnected`.
-  func push(
-    _ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool
-  ) throws(BroadcastError) -> Outcome {
-    guard payload.count <= payloadLimit else { throw .tooLarge(limit: payloadLimit) }
+  /// - Throws: `tooLarge`, `notConnected`, `topicTooLong`, `unordered`.
+  func push(_ payload: UnsafeRawBufferPointer, _ handling: Handling) throws(BroadcastError) -> Outcome {
+    if handling.isPlain {
+      guard payload.count <= payloadLimit else { throw .tooLarge(limit: payloadLimit) }
+    } else {
+      try check(payload, handling)
+    }
     return try state.withLock { state throws(BroadcastError) -> Outcome in
       guard state.isOpen else { throw .notConnected }
-      guard state.stage.hasRoom(for: payload.count), state.waiting.isEmpty else { return .full }
+      guard state.stage.hasRoom(for: payload.count + handling.topic.count + 1), state.waiting.isEmpty else {
+        return .full
+      }
       let isFirst = state.stage.used == 0
-      state.stage.append(payload, level: level, isTagged: isTagged)
+      state.stage.append(payload, handling)
       return isFirst ? .first : .behind
     }
+  }
+
+  /// Checks what the core would refuse.
+  private func check(_ payload: UnsafeRawBufferPointer, _ handling: Handling) throws(BroadcastError) {
+    guard handling.topic.count <= 255 else { throw .topicTooLong }
+    guard handling.level == .reliable || handling.order == .unordered else { throw .unordered }
+    let limit = orderedLimit - handling.topic.count
+    guard payload.count <= limit else { throw .tooLarge(limit: limit) }
   }
 
   /// Waits until the node's thread has taken what is staged, or the task is cancelled.

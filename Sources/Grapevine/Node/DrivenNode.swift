@@ -11,10 +11,13 @@ import GrapevineTransport
 /// Freeing it closes the socket without a word to the neighbours; call `leave` and go on until `lifecycle` is
 /// `disconnected` to part properly.
 public final class DrivenNode {
-  private let driver: NodeDriver
+  let driver: NodeDriver
   private var isReporting = false
   /// Called by `receive` for every delivered message; its bytes are valid during the call.
   public var onMessage: ((MemberID, UInt64, DeliveryLevel, UnsafeRawBufferPointer) -> Void)?
+  /// Called by `receive` and `tick` for every delivered message that has a topic, which comes first; while nil,
+  /// `onMessage` is.
+  public var onTopicMessage: ((String, MemberID, UInt64, UnsafeRawBufferPointer) -> Void)?
   /// Called by `receive` and `tick` for every event.
   public var onEvent: ((Event) -> Void)?
   /// Called by `receive` and `tick`, after `onEvent`, for everything that becomes of a member.
@@ -167,7 +170,7 @@ public final class DrivenNode {
     _ payload: UnsafeRawBufferPointer, level: DeliveryLevel = .reliable
   ) throws(BroadcastError) -> UInt64 {
     guard payload.count > payloadLimit, payload.count <= largeLimit else {
-      return try driver.broadcast(payload, level: level, isTagged: false, now: MonotonicClock.now())
+      return try driver.broadcast(payload, Outbox.Handling(level: level), now: MonotonicClock.now())
     }
     guard let content = LargeContent(copying: payload) else { throw .wouldBlock }
     return try driver.broadcast(large: content, isTagged: false).sequence
@@ -208,7 +211,12 @@ public final class DrivenNode {
     let count = driver.effects.deliveries.count
     for index in 0..<count {
       let record = driver.effects.deliveries.record(index)
-      onMessage?(record.origin, record.sequence, record.level, driver.effects.deliveries.payload(index))
+      if record.topicLength > 0, let onTopicMessage {
+        let topic = String(decoding: driver.effects.deliveries.topic(index), as: UTF8.self)
+        onTopicMessage(topic, record.origin, record.sequence, driver.effects.deliveries.payload(index))
+      } else {
+        onMessage?(record.origin, record.sequence, record.level, driver.effects.deliveries.payload(index))
+      }
     }
     if count > 0 { driver.removeDeliveries() }
     let events = driver.takeEvents()

@@ -54,9 +54,9 @@ public actor GossipNode {
   /// What became of the tuples that the node kept in its store in an earlier run.
   public nonisolated let tupleRecovery: TupleRecovery
 
-  private nonisolated let loop: EventLoop
+  nonisolated let loop: EventLoop
   nonisolated let client: NodeClient
-  private nonisolated let outbox: Outbox
+  nonisolated let outbox: Outbox
   nonisolated let tupleWriter: TupleWriter?
 
   /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each
@@ -315,7 +315,8 @@ extension GossipNode {
     _ payload: [UInt8], level: DeliveryLevel, isTagged: Bool
   ) throws(BroadcastError) -> Bool {
     let outcome = try payload.withUnsafeBufferPointer { bytes throws(BroadcastError) -> Outbox.Outcome in
-      try outbox.push(UnsafeRawBufferPointer(bytes), level: level, isTagged: isTagged)
+      try outbox.push(
+        UnsafeRawBufferPointer(bytes), Outbox.Handling(level: level, isTagged: isTagged))
     }
     if outcome == .first { loop.wake() }
     return outcome != .full

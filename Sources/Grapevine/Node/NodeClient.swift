@@ -59,9 +59,11 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     driver = try NodeDriver(
       configuration: configuration, transport: transport, advertised: advertised, keeper: keeper,
       tupleKeeper: tupleKeeper)
-    let payloadLimit = driver.node.configuration.payloadLimit
-    outbox = Outbox(payloadLimit: payloadLimit)
-    stage = Outbox.emptyStage(payloadLimit: payloadLimit)
+    // The node's own: a layer around the transport takes its share of each datagram.
+    let core = driver.node.configuration
+    outbox = Outbox(
+      payloadLimit: core.payloadLimit, orderedLimit: core.orderedPayloadLimit(topicLength: 0))
+    stage = Outbox.emptyStage(payloadLimit: core.payloadLimit)
   }
 
   deinit {
@@ -138,8 +140,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
         var next = stageOffset
         let message = stage.read(at: &next)
         do throws(BroadcastError) {
-          _ = try driver.broadcast(
-            message.payload, level: message.level, isTagged: message.isTagged, now: now)
+          _ = try driver.broadcast(message.payload, message.handling, now: now)
         } catch .wouldBlock {
           return
         } catch {

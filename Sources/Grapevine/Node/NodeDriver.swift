@@ -125,9 +125,14 @@ final class NodeDriver {
   }
 
   func broadcast(
-    _ payload: UnsafeRawBufferPointer, level: DeliveryLevel, isTagged: Bool, now: Instant
+    _ payload: UnsafeRawBufferPointer, _ handling: Outbox.Handling, now: Instant
   ) throws(BroadcastError) -> UInt64 {
-    try node.broadcast(payload, level: level, isTagged: isTagged, now: now)
+    guard !handling.isPlain else {
+      return try node.broadcast(payload, level: handling.level, isTagged: handling.isTagged, now: now)
+    }
+    return try node.broadcast(
+      payload, topic: handling.topic, order: handling.order, level: handling.level,
+      isTagged: handling.isTagged, now: now)
   }
 
   /// When to advance at the latest.

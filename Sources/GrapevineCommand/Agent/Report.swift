@@ -145,6 +145,12 @@ enum Report {
         object.field("first", first)
         object.field("last", last)
         object.field("missing", missing)
+      case .orderGap(let origin, let sequence, let missing, let missingSequence):
+        object.field("event", "orderGap")
+        object.field("sender", origin.description)
+        object.field("sequence", sequence)
+        object.field("missingSender", missing.description)
+        object.field("missing", missingSequence)
       case .member(let change, let member, let run, let endpoint):
         object.field("event", "member")
         object.field("change", "\(change)")
@@ -172,6 +178,9 @@ enum Report {
       "\(endpoint.text) speaks another version of the protocol"
     case .gap(let origin, let first, let last, let missing):
       "gap: \(missing) messages of \(origin.description.prefix(8)) from \(first) to \(last) are lost"
+    case .orderGap(let origin, let sequence, let missing, let missingSequence):
+      "order: message \(sequence) of \(origin.description.prefix(8)) goes on without message \(missingSequence) of "
+        + "\(missing.description.prefix(8))"
     case .member(let change, _, let run, let endpoint):
       "member \(change): \(run.description.prefix(8)) at \(endpoint.text)"
     case .nameConflict(let endpoint):

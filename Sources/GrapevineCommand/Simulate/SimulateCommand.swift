@@ -61,6 +61,9 @@ enum SimulateCommand {
       Option(
         name: TupleCommand.flag, value: .flag,
         help: "Put the map of tuples to the test instead; 'grapevine simulate --tuples --help' explains it"),
+      Option(
+        name: OrderCommand.flag, value: .flag,
+        help: "Put topics and order to the test instead; 'grapevine simulate --order --help' explains it"),
     ],
     operands: [
       Operand(name: "SCENARIO", help: "A file that says what happens and what is expected; see below")
@@ -93,6 +96,7 @@ enum SimulateCommand {
   static func main(_ list: [String]) throws(UsageError) -> Int32 {
     if list.contains(PapersCommand.flag) { return try PapersCommand.main(list) }
     if list.contains(TupleCommand.flag) { return try TupleCommand.main(list) }
+    if list.contains(OrderCommand.flag) { return try OrderCommand.main(list) }
     guard let arguments = try table.parse(list) else { return Standard.output(table.help) }
     let seed = UInt64(arguments.integer("--seed"))
     let runs = arguments.integer("--runs")

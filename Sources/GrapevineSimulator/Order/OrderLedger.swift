@@ -46,6 +46,9 @@ final class OrderLedger {
     var lost: [(origin: MemberID, range: ClosedRange<UInt64>, time: Instant)] = []
   }
 
+  /// Time after joining in which what all have forgotten is history to a node: it gives that up without a word.
+  static let newcomerPeriod: Nanoseconds = 5_000_000_000
+
   var log: ((String) -> Void)?
   private(set) var failures: [String] = []
   private(set) var sent: [Sent] = []
@@ -201,7 +204,7 @@ extension OrderLedger {
         let message = sent[late.message]
         if isAnnounced(late, run) {
           announced += 1
-        } else if message.time < run.connectedAt ?? .never {
+        } else if message.time < (run.connectedAt ?? .never) + Self.newcomerPeriod {
           historic += 1
         } else {
           fail(
@@ -259,18 +262,17 @@ extension OrderLedger {
     return false
   }
 
-  /// Whether every message was delivered to all that run, heard its topic and were members when it was sent; of those
+  /// Whether every message was delivered to all that run, heard its topic and were members long enough when it was sent; of those
   /// messages whose origin still runs.
   ///
-  /// - Parameter grace: How long a node must have been a member.
   /// - Returns: What is missing, or nil.
-  func firstMissing(grace: Nanoseconds) -> String? {
+  func firstMissing() -> String? {
     let identities = Set(present.values.map { runs[$0].identity })
     for (number, message) in sent.enumerated() where message.topic >= 0 {
       let origin = runs[message.run].identity
       guard identities.contains(origin) else { continue }
       for run in present.values where run != message.run && runs[run].delivered[number] == nil {
-        guard let since = runs[run].connectedAt, since + grace <= message.time,
+        guard let since = runs[run].connectedAt, since + Self.newcomerPeriod <= message.time,
           let heard = runs[run].heard[message.topic], heard <= message.time,
           !runs[run].lost.contains(where: { $0.origin == origin && $0.range.contains(message.sequence) })
         else { continue }

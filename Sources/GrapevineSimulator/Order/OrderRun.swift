@@ -34,9 +34,6 @@ final class OrderRun {
 
   private func name(_ topic: Int) -> [UInt8] { topic == schedule.topics ? [] : Array("topic \(topic)".utf8) }
 
-  /// Seconds after joining in which what all have forgotten is history and no loss, where logs are small.
-  private var grace: Nanoseconds { schedule.isForgetful ? 5_100_000_000 : 0 }
-
   private func step() { simulation.run(until: simulation.now + Self.tick) }
 }
 
@@ -209,7 +206,7 @@ extension OrderRun {
       else {
         continue
       }
-      missing = ledger.firstMissing(grace: grace)
+      missing = ledger.firstMissing()
       if missing == nil, returns.allSatisfy({ $0 == nil }) { return }
     }
     for process in running where simulation.heldBackCount(at: process) > 0 {

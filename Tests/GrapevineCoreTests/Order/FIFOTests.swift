@@ -58,7 +58,8 @@ struct FIFOTests {
     }
     world.run(300)
     #expect(members[1].texts == ["1", "5"])
-    #expect(members[1].node.heldBackCount == 1)
+    // Number 4 too, though nobody here hears its topic.
+    #expect(members[1].node.heldBackCount == 2)
     world.isLost = { _ in false }
     #expect(world.run(2_000) { members[1].deliveries.count == 4 })
     #expect(members[1].texts == ["1", "5", "2", "6"])

