@@ -113,7 +113,7 @@ let package = Package(
       name: "ZGossipCommand",
       dependencies: [
         "ZGossipBridge", "ZGossipNode", "ZGossip", "Grapevine", "GrapevineConsole", "GrapevineTransport",
-        "GrapevineCore",
+        "GrapevineSecurity", "GrapevineCore",
       ],
       swiftSettings: settings),
     .executableTarget(

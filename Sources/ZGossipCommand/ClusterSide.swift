@@ -3,6 +3,7 @@
 import Grapevine
 import GrapevineConsole
 import GrapevineCore
+import GrapevineSecurity
 import GrapevineTransport
 import ZGossipBridge
 import ZGossipNode
@@ -10,6 +11,8 @@ import ZGossipNode
 /// Where the cluster is, as options say.
 struct ClusterOptions: Sendable {
   var node: GossipNode.Configuration
+  /// The file of the cluster's keys; nil when nothing is sealed.
+  var keyFile: String?
   var contacts: [String]
 
   /// Reads the options; nil when there is no cluster.
@@ -19,6 +22,7 @@ struct ClusterOptions: Sendable {
     var core = Configuration()
     core.clusterName = arguments.text("--cluster")
     node = .init(bind: arguments.text("--cluster-bind"), core: core)
+    if arguments.has("--cluster-keys") { keyFile = arguments.text("--cluster-keys") }
     try Self.check(table, "--cluster-bind", node.bind)
     for contact in contacts { try Self.check(table, "--join", contact) }
   }
@@ -45,6 +49,10 @@ struct ClusterOptions: Sendable {
     Option(
       name: "--cluster", placeholder: "NAME", value: .text(default: ""),
       help: "The name of that cluster, which all of its members must give"),
+    Option(
+      name: "--cluster-keys", placeholder: "FILE", value: .text(default: ""),
+      help: "The file of that cluster's keys, which is read at the start",
+      defaultText: "none: nothing is sealed"),
   ]
 }
 
@@ -59,7 +67,9 @@ struct ClusterSide: Sendable {
     _ options: ClusterOptions, _ zgossip: ZGossipNode,
     onEvent: @escaping @Sendable (TupleBridge.Event) -> Void
   ) async throws {
-    node = try await GossipNode(options.node)
+    var configuration = options.node
+    configuration.layer = try options.keyFile.map { try ClusterKeys(file: $0) }
+    node = try await GossipNode(configuration)
     do {
       try await node.join(options.contacts)
     } catch {

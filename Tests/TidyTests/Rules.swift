@@ -237,7 +237,7 @@ let importsAllowed: [String: Set<String>] = [
   "GrapevineConsole": ["GrapevineCore", "GrapevineTransport"],
   "ZGossipCommand": [
     "Grapevine", "ZGossipBridge",
-    "ZGossipNode", "ZGossip", "GrapevineConsole", "GrapevineTransport", "GrapevineCore",
+    "ZGossipNode", "ZGossip", "GrapevineConsole", "GrapevineTransport", "GrapevineCore", "GrapevineSecurity",
   ],
   "GrapevineCommand": [
     "GrapevineConsole", "Grapevine", "GrapevineCore", "GrapevineTransport", "GrapevineSimulator",

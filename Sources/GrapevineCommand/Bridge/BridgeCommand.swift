@@ -31,6 +31,10 @@ enum BridgeCommand {
         name: "--cluster", placeholder: "NAME", value: .text(default: ""),
         help: "The name of the cluster of Grapevine", defaultText: "none"),
       Option(
+        name: "--keys", placeholder: "FILE", value: .text(default: ""),
+        help: "The file of the keys of the cluster of Grapevine, which is read at the start",
+        defaultText: "none: nothing is sealed"),
+      Option(
         name: "--settle", placeholder: "S", value: .real(0...3_600, default: 3),
         help: "Seconds at first in which nothing is carried: clusters hand a newcomer what was spread before"),
       Option(
@@ -101,6 +105,8 @@ struct BridgeOptions: Sendable {
   var dialects: [(dialect: AgentDialect, options: DialectOptions)] = []
   /// The cluster of ours; nil when none is bridged.
   var native: GossipNode.Configuration?
+  /// The file of its keys; nil when nothing is sealed.
+  var keyFile: String?
   var contacts: [String]
   var settling: Duration
   var isJSON: Bool
@@ -128,8 +134,13 @@ struct BridgeOptions: Sendable {
       core.joinTimeout = joinTimeout
       core.clusterName = arguments.text("--cluster")
       native = .init(bind: arguments.text("--bind"), core: core)
+      if arguments.has("--keys") { keyFile = arguments.text("--keys") }
       try Self.check("--bind", arguments.text("--bind"))
       for contact in contacts { try Self.check("--join", contact) }
+    }
+    guard native != nil || !arguments.has("--keys") else {
+      throw BridgeCommand.table.failure(
+        "--keys means nothing without a cluster of Grapevine: give --join or --bind")
     }
     guard dialects.count + (native == nil ? 0 : 1) >= 2 else {
       let names = AgentDialect.all.map { "--\($0.name)" }.joined(separator: ", ")

@@ -4,6 +4,7 @@ import Grapevine
 import GrapevineBridge
 import GrapevineConsole
 import GrapevineCore
+import GrapevineSecurity
 import GrapevineTransport
 
 #if canImport(Glibc)
@@ -40,8 +41,9 @@ actor BridgeRunner {
         return await fail(dialect.name, DialectReport.reason(error, options))
       }
     }
-    if let configuration = options.native {
+    if var configuration = options.native {
       do {
+        configuration.layer = try options.keyFile.map { try ClusterKeys(file: $0) }
         let node = try await GossipNode(configuration)
         let port = NativePort(node: node)
         try await node.join(options.contacts)
