@@ -13,7 +13,7 @@ import GrapevineTransport
 enum HostileBenchmark {
   /// Hostile datagrams a second. Chosen here: ten times what 1,000 members at one message a second send each.
   private static let rate = 50_000
-  private static let rounds = 4
+  private static let rounds = 12
 
   /// `GRAPEVINE_HOSTILE` says how many hostile datagrams; by default what takes half a minute.
   private static var total: Int {
@@ -37,7 +37,8 @@ enum HostileBenchmark {
     let end = try run.end()
     report.add(
       Row(
-        "sealed.hostile.reached", [end.reached], "datagrams", note: "refused, of \(Row.text(end.sent)) sent"))
+        "sealed.hostile.refused", [end.reached], "datagrams",
+        note: "of \(Row.text(end.sent)) sent: \(end.reasons)"))
     report.add(
       Row("sealed.hostile.accepted", [end.accepted], "datagrams", reach: .atMost(0), everyRun: true))
     report.add(
@@ -47,7 +48,7 @@ enum HostileBenchmark {
     report.add(
       Row(
         "sealed.hostile.memory", [end.growthKiB], "KiB", reach: .atMost(1_024),
-        note: "resident memory of the node, after less before; \(Row.text(end.residentKiB)) at the end"))
+        note: "resident, at the end less after the first round; \(Row.text(end.residentKiB)) at the end"))
     report.add(
       Row("sealed.hostile.throughput", throughput, "messages/s", note: "64 bytes, from one honest member"))
     report.add(
@@ -120,6 +121,7 @@ private final class HostileRun {
   struct End {
     var sent: Double
     var reached: Double
+    var reasons: String
     var accepted: Double
     var damage: Double
     var growthKiB: Double
@@ -137,9 +139,12 @@ private final class HostileRun {
       mark = try self.mark()
     }
     func number(_ name: String) -> Double { Fields.number(name, in: mark.line) ?? .nan }
+    let reasons = ["malformed", "plain", "unknownKey", "forged", "replayed", "tooOld"].map {
+      "\($0) \(Row.text(number($0)))"
+    }.joined(separator: ", ")
     let resident = System.residentKiB(of: receiver.process)?.anonymous ?? .nan
     return End(
-      sent: sent, reached: number("refused"), accepted: number("accepted"),
+      sent: sent, reached: number("refused"), reasons: reasons, accepted: number("accepted"),
       damage: abs(total - mark.count) + number("disorder"), growthKiB: resident - firstResident,
       residentKiB: resident)
   }

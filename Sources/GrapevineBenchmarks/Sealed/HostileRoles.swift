@@ -34,11 +34,13 @@ enum HostileRoles {
     Task(executorPreference: input) {
       while readLine() != nil {
         let (heard, at) = (count.load(ordering: .relaxed), MonotonicClock.now().nanoseconds)
-        let statistics = await node.statistics
+        let refused = await node.statistics.transport.layer ?? LayerCounters()
         System.print(
           "mark count \(heard) at \(at) disorder \(disorder.load(ordering: .relaxed)) "
-            + "refused \(statistics.transport.layer?.refused ?? 0) "
-            + "accepted \(layer.accepted.load(ordering: .relaxed))")
+            + "refused \(refused.refused) accepted \(layer.accepted.load(ordering: .relaxed)) "
+            + "malformed \(refused.refusedMalformed) plain \(refused.refusedPlain) "
+            + "unknownKey \(refused.refusedUnknownKey) forged \(refused.refusedForged) "
+            + "replayed \(refused.refusedReplayed) tooOld \(refused.refusedTooOld)")
       }
     }
     // Every number once: their sum and count would show a loss, so would a payload that is not ours.
