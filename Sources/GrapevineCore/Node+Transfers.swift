@@ -66,6 +66,8 @@ extension Node {
   mutating func onTransferMessage(
     _ kind: UInt8, _ slot: Int, from cursor: inout Cursor, now: Instant, into effects: inout Effects
   ) throws(DecodeError) -> Bool {
+    // A message may be announced in the frame that brings its first fragment.
+    takeAnnouncements(from: slot, now: now, into: &effects)
     syncTransfers()
     transfers.peers[slot].patience = view.links[slot].questionTime
     transfers.peers[slot].lossShare = view.links[slot].lossShare

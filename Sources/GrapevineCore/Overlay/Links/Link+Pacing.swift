@@ -9,8 +9,8 @@ extension Link {
   /// of most schedulers.
   private static var readingPause: Nanoseconds { 25_000_000 }
   /// What queues on the way may add to a round trip before the window stops growing; a delayed acknowledgement looks
-  /// the same. Chosen here.
-  private static var queueAllowance: Nanoseconds { 40_000_000 }
+  /// the same. Chosen here: one and a half times the usual delay of these.
+  private static var queueAllowance: Nanoseconds { 60_000_000 }
 
   /// Frames that may be under way at most. The receiver's buffer holds what arrives in a pause of its reader, not what
   /// a long path holds; half the numbers of frames are the end.
