@@ -231,7 +231,7 @@ extension Dissemination {
   mutating func advanceOrder(now: Instant, counters: inout Counters, into effects: inout Effects) {
     guard order.held.count > 0 else { return }
     if order.retryAt != .never {
-      guard now >= order.retryAt else { return }
+      guard now >= order.retryAt || effects.deliveries.count == 0 else { return }
       releaseReady(counters: &counters, into: &effects)
     }
     while order.retryAt == .never, let oldest = order.held.oldest,
