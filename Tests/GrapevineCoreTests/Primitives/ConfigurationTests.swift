@@ -127,7 +127,7 @@ struct ConfigurationTests {
     var places = 1
     while places < 2 * members { places *= 2 }
     bytes += places * 4 + members * (MemoryLayout<NewsLink>.stride + 3 * 4)
-    bytes += DirectMessages.bytes(configuration)
+    bytes += DirectMessages.bytes(configuration) + configuration.orderBytes
     #expect(configuration.memoryBound >= bytes)
     #expect(configuration.memoryBound <= bytes + bytes / 100, "a bound that is far too large tells nothing")
   }
