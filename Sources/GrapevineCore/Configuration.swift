@@ -385,7 +385,8 @@ extension Configuration {
   /// The longest payload that one message can carry, in bytes.
   public var payloadLimit: Int { datagramLimit - Frame.linkHeader - GossipHeader.lengthLimit - 3 }
 
-  /// Bytes that a node's tables take when every one of them is full; an idle node touches little of it.
+  /// Bytes that a node's tables take when every one of them is full, large messages among them; an idle node touches
+  /// little of it.
   public var memoryBound: Int {
     let words = (streamCapacity + 63) / 64
     let streams =
@@ -400,5 +401,6 @@ extension Configuration {
     let peers = 2 * passiveCapacity * MemoryLayout<Peer>.stride
     let errands = errandCapacity * MemoryLayout<Errand>.stride
     return members + streams + linkSlots * link + log + peers + errands + rumourBytes + orderBytes
+      + Transfers.bytes(self)
   }
 }

@@ -95,7 +95,9 @@ extension Node {
     dissemination.writeRumourWord(slot, to: &writer, counters: &counters)
     if direct.receipts.hasWord(slot) { direct.receipts.write(slot, to: &writer) }
     if tuples.hasWord(slot, now: now) { tuples.writeWords(slot, to: &writer, now: now) }
-    if transfers.hasWord(slot), transfers.writeWords(slot, to: &writer, counters: &counters) { elicits = true }
+    if transfers.hasWord(slot), transfers.writeWords(slot, to: &writer, counters: &counters) {
+      elicits = true
+    }
     if elicits {
       writer.write(MessageKind.probe)
       view.links[slot].didProbe(now: now)

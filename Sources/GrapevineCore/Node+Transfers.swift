@@ -72,7 +72,8 @@ extension Node {
     transfers.peers[slot].patience = view.links[slot].questionTime
     transfers.peers[slot].lossShare = view.links[slot].lossShare
     let head = try TransferHead(from: &cursor)
-    let isSettled = transfers.place(of: head.origin, head.number) == nil
+    let isSettled =
+      transfers.place(of: head.origin, head.number) == nil
       && dissemination.isSettled(head.origin, head.number)
     return try transfers.onLinkMessage(
       kind, head, from: slot, &cursor, isSettled: isSettled, now: now, counters: &counters, into: &effects)
@@ -96,7 +97,8 @@ extension Dissemination {
   /// Keeps what a broadcast says of a large message until the frame has been read.
   ///
   /// - Returns: Whether there was room for it.
-  mutating func hear(_ payload: UnsafeRawBufferPointer, origin: UInt64, sequence: UInt64, hops: UInt8) -> Bool {
+  mutating func hear(_ payload: UnsafeRawBufferPointer, origin: UInt64, sequence: UInt64, hops: UInt8) -> Bool
+  {
     guard announcements.count < Self.announcementLimit else { return false }
     if let announcement = Announcement(payload, origin: origin, sequence: sequence, hops: hops) {
       announcements.append(announcement)

@@ -6,8 +6,8 @@ import Testing
 struct LargeLabTests {
   private func lab(storesAndForwards: Bool = false, loss: Double = 0) -> LargeLab {
     var lab = LargeLab(seed: 3)
-    lab.nodes = 40
-    lab.bytes = 200_000
+    lab.nodes = 30
+    lab.bytes = 100_000
     lab.storesAndForwards = storesAndForwards
     lab.loss = loss
     return lab

@@ -50,11 +50,13 @@ enum LargeBenchmark {
     report.add(Row("\(name).mostReceived", ours.map(\.mostReceived), "bytes/byte", note: "the worst process"))
     report.add(
       Row("\(name).wasted", ours.map(\.wasted), "fragments/fragment", note: "that were there or not wanted"))
-    report.add(Row("\(name).time", ours.map { $0.seconds * 1e3 }, "ms", note: "broadcast to the last delivery"))
+    report.add(
+      Row("\(name).time", ours.map { $0.seconds * 1e3 }, "ms", note: "broadcast to the last delivery"))
     report.add(
       Row(
         "\(name).floor", floors.map { $0.seconds * 1e3 }, "ms",
-        note: "C: each relay forwards as it receives, windows from child to parent, nothing checked or repaired, "
+        note:
+          "C: each relay forwards as it receives, windows from child to parent, nothing checked or repaired, "
           + "no segment offload, which ours uses"
       ))
     report.add(

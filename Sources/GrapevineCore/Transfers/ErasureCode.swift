@@ -180,7 +180,9 @@ extension ErasureCode {
     }
     for (place, column) in lost.enumerated() {
       let coefficients = Array(inverse[place * lost.count..<(place + 1) * lost.count])
-      writeSum(to: target, width: width, coefficients: coefficients) { (UnsafeRawPointer(sums + $0 * width), width) }
+      writeSum(to: target, width: width, coefficients: coefficients) {
+        (UnsafeRawPointer(sums + $0 * width), width)
+      }
       let index = first + column
       store.pointer(head, index).copyMemory(from: target, byteCount: head.size(of: index))
     }

@@ -217,9 +217,10 @@ final class Transfer {
   /// Forgets what a slot said.
   func forget(_ slot: Int) {
     let bit: SlotMask = 1 << SlotMask(slot)
-    for path in [\Transfer.tree, \.wanting, \.stopped, \.satisfied, \.gone, \.owesStop, \.owesHave,
-      \.asksHave, \.owesWant, \.tried]
-    { self[keyPath: path] &= ~bit }
+    for path in [
+      \Transfer.tree, \.wanting, \.stopped, \.satisfied, \.gone, \.owesStop, \.owesHave,
+      \.asksHave, \.owesWant, \.tried,
+    ] { self[keyPath: path] &= ~bit }
     if parent == slot { parent = nil }
     links[slot] = TransferLink()
   }

@@ -6,7 +6,8 @@ extension Transfers {
   /// - Parameter isSettled: Whether the transfer is not known because it came and went already.
   /// - Returns: Whether it calls for an acknowledgement.
   mutating func onLinkMessage(
-    _ kind: UInt8, _ head: TransferHead, from slot: Int, _ cursor: inout Cursor, isSettled: Bool, now: Instant,
+    _ kind: UInt8, _ head: TransferHead, from slot: Int, _ cursor: inout Cursor, isSettled: Bool,
+    now: Instant,
     counters: inout Counters, into effects: inout Effects
   ) throws(DecodeError) -> Bool {
     switch kind {

@@ -138,7 +138,10 @@ extension Transfers {
       if best == nil || held > most { (best, most) = (slot, held) }
     }
     transfer.fruitless += 1
-    guard let best else { return transfer.askAt = now + 250_000_000 }
+    guard let best else {
+      transfer.askAt = now + 250_000_000
+      return
+    }
     transfer.parent = best
     transfer.tried |= 1 << SlotMask(best)
     transfer.toldParent = 0
@@ -168,8 +171,12 @@ extension Transfers {
       guard let place = place(of: announcement.origin, number), let transfer = places[place],
         transfer.phase != .ended, transfer.phase != .complete || transfer.isUndelivered
       else { return }
-      return end(transfer, .cancelled(transfer.id ?? TransferID(
-        origin: MemberID(announcement.origin), sequence: announcement.sequence)), now: now,
+      return end(
+        transfer,
+        .cancelled(
+          transfer.id
+            ?? TransferID(
+              origin: MemberID(announcement.origin), sequence: announcement.sequence)), now: now,
         counters: &counters, into: &effects)
     }
     let id = TransferID(origin: MemberID(announcement.origin), sequence: announcement.sequence)

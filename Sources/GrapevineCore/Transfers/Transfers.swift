@@ -83,6 +83,14 @@ struct Transfers: ~Copyable {
     wants = FixedTable(count: slots * Self.wantsPerLink)
   }
 
+  /// Bytes that the tables and the messages of a configuration take at most.
+  static func bytes(_ configuration: Configuration) -> Int {
+    let link =
+      MemoryLayout<TransferPeer>.stride + wantsPerLink * MemoryLayout<WantedRange>.stride
+      + capacity * MemoryLayout<TransferLink>.stride
+    return (configuration.transfers?.memory ?? 0) + configuration.linkSlots * link
+  }
+
   /// When something is due; not what waits for a link.
   var nextDeadline: Instant { nextCheck }
 

@@ -16,5 +16,6 @@ public enum PaperTables {
       ScaleTables.cost,
       ScaleTables.scale,
       ReconciliationTable.all,
+      LargeTable.all,
     ]
 }

@@ -47,7 +47,8 @@ struct TransferHostileTests {
     }
   }
 
-  @Test("random bodies behind every kind of message", arguments: [0x60, 0x61, 0x62, 0x63, 0x64, 0x6f] as [UInt8])
+  @Test(
+    "random bodies behind every kind of message", arguments: [0x60, 0x61, 0x62, 0x63, 0x64, 0x6f] as [UInt8])
   func randomBodies(kind: UInt8) throws {
     var (world, members, intruder) = try besieged()
     var generator = Generator(seed: UInt64(kind))
@@ -56,8 +57,11 @@ struct TransferHostileTests {
       var body = [kind]
       if round % 2 == 0 {
         body = written { writer in
-          head(UInt32(generator.below(4)), length: UInt32(1 + generator.below(100_000)), origin: UInt64(60 + generator.below(8)))
-            .write(kind, to: &writer)
+          head(
+            UInt32(generator.below(4)), length: UInt32(1 + generator.below(100_000)),
+            origin: UInt64(60 + generator.below(8))
+          )
+          .write(kind, to: &writer)
         }
       }
       body += (0..<generator.below(120)).map { _ in UInt8(truncatingIfNeeded: generator.next()) }
@@ -169,6 +173,8 @@ struct TransferHostileTests {
     world.run(4_000)
     #expect(members[1].deliveries.last?.payload == bytes)
     world.isLost = { _ in false }
-    #expect(world.run(25_000) { members.dropFirst().allSatisfy { $0.deliveries.last?.payload == bytes } })
+    let others = members.dropFirst()
+    #expect(world.run(25_000) { others.allSatisfy { $0.counters.transfersReceived == 1 } })
+    #expect(others.allSatisfy { $0.deliveries.last?.payload == bytes })
   }
 }

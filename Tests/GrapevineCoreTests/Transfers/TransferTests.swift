@@ -66,7 +66,9 @@ struct TransferTests {
     let bytes = World.bytes(500_000)
     try world.broadcast(large: bytes, from: members[0])
     // Somebody who has children and some of it.
-    let relay = { members.dropFirst().first { $0.counters.fragmentsSent > 20 && $0.counters.transfersReceived == 0 } }
+    let relay = {
+      members.dropFirst().first { $0.counters.fragmentsSent > 20 && $0.counters.transfersReceived == 0 }
+    }
     #expect(world.run(5_000) { relay() != nil })
     let victim = try #require(relay())
     world.crash(victim)

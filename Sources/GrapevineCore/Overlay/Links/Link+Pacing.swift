@@ -50,7 +50,8 @@ extension Link {
   var pacedAt: Instant {
     guard inFlight < Int(window - window / 8) else { return .never }
     return Instant(
-      nanoseconds: fragmentsPaidUntil.nanoseconds &- min(fragmentsPaidUntil.nanoseconds, Self.burst &* fragmentInterval / 2))
+      nanoseconds: fragmentsPaidUntil.nanoseconds
+        &- min(fragmentsPaidUntil.nanoseconds, Self.burst &* fragmentInterval / 2))
   }
 
   /// Whether a frame with a fragment may leave now.

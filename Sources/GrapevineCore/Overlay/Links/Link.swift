@@ -260,7 +260,10 @@ extension Link {
 
   /// Slow start to the threshold, then one frame an acknowledgement: RFC 5681 §3.1 in frames.
   private mutating func grow(by frames: Int32) {
-    guard !isQueueing else { return threshold = min(threshold, window) }
+    guard !isQueueing else {
+      threshold = min(threshold, window)
+      return
+    }
     window = min(windowLimit, window + (window < threshold ? max(0, frames) : 1))
   }
 
