@@ -70,14 +70,13 @@ struct SealedNodeTests {
     try await member.join([founder.localEndpoint.text])
     #expect(member.payloadLimit == Configuration().payloadLimit - SealedFrame.overhead)
     try await member.broadcast([UInt8](repeating: 1, count: member.payloadLimit))
-    await #expect(throws: BroadcastError.tooLarge(limit: member.payloadLimit)) {
-      try await member.broadcast([UInt8](repeating: 1, count: member.payloadLimit + 1))
-    }
+    // In fragments, which leave room for the seal too.
+    try await member.broadcast([UInt8](repeating: 1, count: 100_000))
     for number in 0..<1_000 { try await member.broadcast("message \(number)") }
     var count = 0
     for await _ in founder.messages {
       count += 1
-      if count == 1_001 { break }
+      if count == 1_002 { break }
     }
     let statistics = await founder.statistics
     #expect((statistics.transport.layer?.opened ?? 0) > 0 && statistics.transport.layer?.refused == 0)

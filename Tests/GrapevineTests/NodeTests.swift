@@ -97,8 +97,8 @@ struct NodeTests {
     let node = try await GossipNode(.init(bind: "127.0.0.1:0"))
     await #expect(throws: BroadcastError.notConnected) { try await node.broadcast("early") }
     try await node.join()
-    await #expect(throws: BroadcastError.tooLarge(limit: node.payloadLimit)) {
-      try await node.broadcast([UInt8](repeating: 0, count: node.payloadLimit + 1))
+    await #expect(throws: BroadcastError.tooLarge(limit: node.largeLimit)) {
+      try await node.broadcast([UInt8](repeating: 0, count: node.largeLimit + 1))
     }
     await node.leave()
     await #expect(throws: BroadcastError.notConnected) { try await node.broadcast("late") }

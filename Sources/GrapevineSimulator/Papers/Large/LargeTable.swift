@@ -45,7 +45,8 @@ enum LargeTable {
         "\(name): delivered, %", experiment: id, value: "delivered", limit: "100", reach: .atLeast(100)),
       PaperRow(
         "\(name): duplicates per node", experiment: id, value: "duplicates", limit: "0", reach: duplicates),
-      PaperRow("\(name): bytes received per byte", experiment: id, value: "received", limit: "1", reach: .shown),
+      PaperRow(
+        "\(name): bytes received per byte", experiment: id, value: "received", limit: "1", reach: .shown),
       PaperRow("\(name): seconds to 50 % of the nodes", experiment: id, value: "median", reach: .shown),
       PaperRow("\(name): seconds to 99 % of the nodes", experiment: id, value: "p99", reach: .shown),
     ]
