@@ -49,6 +49,10 @@ public actor GossipNode {
   public nonisolated let payloadLimit: Int
   /// The longest payload of a message, in bytes.
   public nonisolated let largeLimit: Int
+  /// The longest payload of a message to one member, of an answer, and of a question to members that are named, in bytes.
+  public nonisolated let directLimit: Int
+  /// The longest payload of a question to all members, or to those with a tag, in bytes.
+  public nonisolated let questionLimit: Int
   /// What became of the members that the node kept in its data directory in an earlier run.
   public nonisolated let snapshotRecovery: SnapshotRecovery
   /// What became of the tuples that the node kept in its store in an earlier run.
@@ -125,6 +129,8 @@ public actor GossipNode {
     localEndpoint = transport.localEndpoint
     payloadLimit = client.driver.node.configuration.payloadLimit
     largeLimit = core.transfers?.limit ?? payloadLimit
+    directLimit = client.driver.node.configuration.directLimit
+    questionLimit = client.driver.node.configuration.questionLimit
     let loop = loop
     client.inbox.setOnRoom { [weak loop] in loop?.wake() }
     client.desk.messages.setOnRoom { [weak loop] in loop?.wake() }

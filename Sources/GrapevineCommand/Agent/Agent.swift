@@ -139,7 +139,7 @@ actor Agent {
       let socket = try ControlSocket(path: path)
       control.withLock { $0 = socket }
       try await ControlServer(
-        socket, requests: ControlRequest.all(of: node, options.node.core, keys: keys)
+        socket, requests: ControlRequest.all(of: node, tuples: options.node.core.tuples, keys: keys)
       ).start()
     } catch {
       removeControl()
@@ -152,7 +152,7 @@ actor Agent {
   private func startAnswering(_ node: GossipNode) throws {
     guard let command = options.answerCommand else { return }
     let answering = try EventLoop(name: "answers")
-    let program = AnswerProgram(command: command, limit: options.node.core.directLimit)
+    let program = AnswerProgram(command: command, limit: node.directLimit)
     Task(executorPreference: answering) { await program.answer(node.questions) }
   }
 

@@ -8,9 +8,11 @@ import GrapevineTransport
 
 extension ControlRequest {
   /// All requests, in the order in which errors list them. Docs/operations.md describes them.
-  static func all(of node: GossipNode, _ core: Configuration, keys: ClusterKeys? = nil) -> [ControlRequest] {
-    [members(node), watch(node), tags(node), health(node)] + tuples(of: node, rules: core.tuples)
-      + talk(of: node, core) + [Self.keys(keys)]
+  static func all(
+    of node: GossipNode, tuples rules: TupleRules?, keys: ClusterKeys? = nil
+  ) -> [ControlRequest] {
+    [members(node), watch(node), tags(node), health(node)] + tuples(of: node, rules: rules)
+      + talk(of: node) + [Self.keys(keys)]
   }
 
   private static func members(_ node: GossipNode) -> ControlRequest {

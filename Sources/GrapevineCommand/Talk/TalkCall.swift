@@ -27,8 +27,8 @@ struct TalkCall {
   static func payload(_ operand: String?) throws(ControlFailure) -> [UInt8] {
     if let operand, operand != "-" { return Array(operand.utf8) }
     do throws(FileFailure) {
-      // Longer than anything that an agent takes, which then says how much that is.
-      return try readAll(0, limit: 1 << 20)
+      // Longer than what most agents take, which say how much that is.
+      return try readAll(0, limit: 128 << 20)
     } catch {
       throw ControlFailure("standard input cannot be read, \(error.reason)")
     }

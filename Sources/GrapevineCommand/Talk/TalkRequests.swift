@@ -7,14 +7,14 @@ import GrapevineTransport
 
 extension ControlRequest {
   /// The requests about messages and questions. Docs/operations.md describes them.
-  static func talk(of node: GossipNode, _ core: Configuration) -> [ControlRequest] {
-    [send(node, core), broadcast(node, core), ask(node, core)]
+  static func talk(of node: GossipNode) -> [ControlRequest] {
+    [send(node), broadcast(node), ask(node)]
   }
 
-  private static func send(_ node: GossipNode, _ core: Configuration) -> ControlRequest {
+  private static func send(_ node: GossipNode) -> ControlRequest {
     .ofBytes(
       "send", usage: TalkWords.sendUsage,
-      valueLength: { words in try TalkWords(send: words).checkedLength(limit: core.directLimit) },
+      valueLength: { words in try TalkWords(send: words).checkedLength(limit: node.directLimit) },
       answer: { call, answer in
         let words = try TalkWords(send: call.words)
         let member = try await member(words.members[0], of: node)
@@ -30,10 +30,13 @@ extension ControlRequest {
       })
   }
 
-  private static func broadcast(_ node: GossipNode, _ core: Configuration) -> ControlRequest {
+  private static func broadcast(_ node: GossipNode) -> ControlRequest {
     .ofBytes(
       "broadcast", usage: TalkWords.broadcastUsage,
-      valueLength: { words in try TalkWords(broadcast: words).checkedLength(limit: core.payloadLimit) },
+      valueLength: { words in
+        let words = try TalkWords(broadcast: words)
+        return try words.checkedLength(limit: words.time == nil ? node.largeLimit : node.payloadLimit)
+      },
       answer: { call, answer in
         let words = try TalkWords(broadcast: call.words)
         try await reporting {
@@ -87,12 +90,12 @@ extension ControlRequest {
     }
   }
 
-  private static func ask(_ node: GossipNode, _ core: Configuration) -> ControlRequest {
+  private static func ask(_ node: GossipNode) -> ControlRequest {
     .ofBytes(
       "ask", usage: TalkWords.askUsage,
       valueLength: { words in
         let words = try TalkWords(ask: words)
-        return try words.checkedLength(limit: words.members.isEmpty ? core.questionLimit : core.directLimit)
+        return try words.checkedLength(limit: words.members.isEmpty ? node.questionLimit : node.directLimit)
       },
       answer: { call, answer in
         let words = try TalkWords(ask: call.words)
