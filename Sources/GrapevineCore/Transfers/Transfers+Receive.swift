@@ -233,6 +233,8 @@ extension Transfers {
     }
     let place = place(of: head.origin, head.number)
     if isPaid, let place { forgetWants(slot, of: place) }
+    let wants = self.wants ?? WantTable(slots: slots)
+    if place != nil { self.wants = wants }
     var position: UInt64 = 0
     for _ in 0..<count {
       let first = position + (try cursor.readVariable(in: 0...UInt64(UInt32.max)))
@@ -241,7 +243,7 @@ extension Transfers {
       position = first + length
       guard isPaid, let place, Int(peers[slot].wantCount) < Self.wantsPerLink else { continue }
       let at = (Int(peers[slot].wantFirst) + Int(peers[slot].wantCount)) % Self.wantsPerLink
-      wants[slot * Self.wantsPerLink + at] = WantedRange(
+      wants.ranges[slot * Self.wantsPerLink + at] = WantedRange(
         place: UInt32(place), next: UInt32(truncatingIfNeeded: first),
         end: UInt32(truncatingIfNeeded: position))
       peers[slot].wantCount += 1

@@ -132,10 +132,11 @@ extension Transfers {
   private func writeWanted(
     _ slot: Int, to writer: inout Writer, now: Instant, counters: inout Counters
   ) -> Outcome {
+    guard peers[slot].wantCount > 0, let wants else { return .none }
     var looked = 0
     while peers[slot].wantCount > 0, looked < Self.lookupsPerDatagram {
       let at = slot * Self.wantsPerLink + Int(peers[slot].wantFirst)
-      let range = wants[at]
+      let range = wants.ranges[at]
       looked += 1
       if range.next < range.end, let transfer = places[Int(range.place)], let store = transfer.store {
         let index = Int(range.next)
@@ -143,13 +144,13 @@ extension Transfers {
         // What is not here, or not pushed yet, is pushed when its turn comes.
         if position != 0, position <= transfer.links[slot].cursor {
           guard write(transfer, store, index, to: &writer) else { return .full }
-          wants[at].next += 1
+          wants.ranges[at].next += 1
           noteServed(transfer, now: now)
           counters.fragmentsSent &+= 1
           counters.fragmentsRepaired &+= 1
           return .written
         }
-        wants[at].next += 1
+        wants.ranges[at].next += 1
       } else {
         peers[slot].wantFirst = UInt8((Int(peers[slot].wantFirst) + 1) % Self.wantsPerLink)
         peers[slot].wantCount -= 1

@@ -34,6 +34,13 @@ struct WantedRange: BitwiseCopyable {
   var end: UInt32
 }
 
+/// The ranges that all links asked for: a ring for each.
+final class WantTable {
+  let ranges: FixedTable<WantedRange>
+
+  init(slots: Int) { ranges = FixedTable(count: slots * Transfers.wantsPerLink) }
+}
+
 /// All large messages of a node.
 struct Transfers: ~Copyable {
   let identity: UInt64
@@ -44,12 +51,13 @@ struct Transfers: ~Copyable {
   let patience: Nanoseconds
   let unit: UInt8
   let ablations: Ablations
-  private let slots: Int
-  /// By place; the bit of a place in masks of transfers is its number.
+  let slots: Int
+  /// By place; the bit of a place in masks of transfers is its number. Empty until there is one.
   var places: [Transfer?]
   var occupied: UInt64 = 0
   let peers: FixedTable<TransferPeer>
-  let wants: FixedTable<WantedRange>
+  /// What links asked for; there once any did.
+  var wants: WantTable?
   /// Bytes that stores take.
   private(set) var used = 0
   var nextCheck = Instant.never
@@ -78,17 +86,17 @@ struct Transfers: ~Copyable {
     unit = TransferHead.unit(datagramLimit: configuration.datagramLimit)
     ablations = configuration.ablations
     slots = configuration.linkSlots
-    places = Array(repeating: nil, count: Self.capacity)
+    places = []
     peers = FixedTable(count: slots)
-    wants = FixedTable(count: slots * Self.wantsPerLink)
   }
 
   /// Bytes that the tables and the messages of a configuration take at most.
   static func bytes(_ configuration: Configuration) -> Int {
+    let peers = configuration.linkSlots * MemoryLayout<TransferPeer>.stride
+    guard let rules = configuration.transfers else { return peers }
     let link =
-      MemoryLayout<TransferPeer>.stride + wantsPerLink * MemoryLayout<WantedRange>.stride
-      + capacity * MemoryLayout<TransferLink>.stride
-    return (configuration.transfers?.memory ?? 0) + configuration.linkSlots * link
+      wantsPerLink * MemoryLayout<WantedRange>.stride + capacity * MemoryLayout<TransferLink>.stride
+    return peers + rules.memory + configuration.linkSlots * link
   }
 
   /// When something is due; not what waits for a link.
@@ -108,6 +116,7 @@ extension Transfers {
   /// The place of a transfer.
   @inline(__always)
   mutating func place(of origin: UInt64, _ number: UInt32) -> Int? {
+    guard occupied != 0 else { return nil }
     if let hint = places[lastFound], hint.head.number == number, hint.head.origin == origin {
       return lastFound
     }
@@ -131,6 +140,7 @@ extension Transfers {
       }
       remove(oldest)
     }
+    if places.isEmpty { places = Array(repeating: nil, count: Self.capacity) }
     let place = (~occupied).trailingZeroBitCount
     let transfer = Transfer(head, isOwn: isOwn, slots: slots)
     transfer.startedAt = now
@@ -283,14 +293,14 @@ extension Transfers {
   /// Forgets what a link asked of a transfer.
   func forgetWants(_ slot: Int, of place: Int) {
     let count = Int(peers[slot].wantCount)
-    guard count > 0 else { return }
+    guard count > 0, let wants else { return }
     let first = Int(peers[slot].wantFirst)
     let base = slot * Self.wantsPerLink
     var kept = 0
     for step in 0..<count {
-      let range = wants[base + (first + step) % Self.wantsPerLink]
+      let range = wants.ranges[base + (first + step) % Self.wantsPerLink]
       guard Int(range.place) != place else { continue }
-      wants[base + (first + kept) % Self.wantsPerLink] = range
+      wants.ranges[base + (first + kept) % Self.wantsPerLink] = range
       kept += 1
     }
     peers[slot].wantCount = UInt8(kept)

@@ -102,6 +102,7 @@ struct ConfigurationTests {
     var configuration = Configuration()
     change.apply(&configuration)
     configuration.tuples = nil
+    configuration.transfers = nil
     let member = try Member(
       1, at: World.endpoint(1), configuration: configuration, seed: 1, deliveryMessages: 1)
     let slots = member.node.view.links.count
