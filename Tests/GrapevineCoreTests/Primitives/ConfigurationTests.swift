@@ -54,6 +54,10 @@ struct ConfigurationTests {
     Change("handshakeTimeout is 0.0 seconds") { $0.handshakeTimeout = .zero },
     Change("joinTimeout is 0.0 seconds") { $0.joinTimeout = .zero },
     Change("leaveTimeout is 0.0 seconds") { $0.leaveTimeout = .zero },
+    Change("order.holdBackMessages is 0") { $0.order.holdBackMessages = 0 },
+    Change("order.holdBackBytes is 4095") { $0.order.holdBackBytes = 4_095 },
+    Change("order.topics is 65537") { $0.order.topics = 65_537 },
+    Change("order.patience is 0.0 seconds") { $0.order.patience = .zero },
   ]
 
   @Test("a value out of its limits is refused by name", arguments: refusedChanges)
@@ -75,6 +79,7 @@ struct ConfigurationTests {
       ($0.sequenceWindow, $0.logBytes, $0.logMessages, $0.handshakeAttempts) = (64, 64 << 10, 64, 1)
       ($0.digestDelay, $0.reorderGrace, $0.repairTimeout) = (.milliseconds(1), .zero, .milliseconds(1))
       ($0.keepaliveInterval, $0.linkTimeout) = (.milliseconds(1), .milliseconds(2))
+      ($0.order.holdBackMessages, $0.order.holdBackBytes, $0.order.topics) = (1, 4 << 10, 1)
     },
     Change("large datagrams and views") {
       ($0.datagramLimit, $0.logBytes, $0.fanout, $0.rounds) = (2_048, 512 << 10, 24, 15)
@@ -128,9 +133,19 @@ struct ConfigurationTests {
     var places = 1
     while places < 2 * members { places *= 2 }
     bytes += places * 4 + members * (MemoryLayout<NewsLink>.stride + 3 * 4)
-    bytes += DirectMessages.bytes(configuration) + configuration.orderBytes
+    bytes += Self.orderBytes(configuration, streams: capacity) + DirectMessages.bytes(configuration)
     #expect(configuration.memoryBound >= bytes)
     #expect(configuration.memoryBound <= bytes + bytes / 100, "a bound that is far too large tells nothing")
+  }
+
+  /// What waits, twice the bytes of it and two indexes; three tables and a number for each stream; topics heard, the
+  /// last messages of those sent in, and one message that is being made.
+  private static func orderBytes(_ configuration: Configuration, streams: Int) -> Int {
+    let rules = configuration.order
+    let held = rules.holdBackMessages * (MemoryLayout<HeldMessage>.stride + 2 * 2 * 4)
+    let topics = rules.topics * (255 + 40 + 2 * 4)
+    return held + 2 * rules.holdBackBytes + streams * (8 + 4 + 4 + 8) + topics
+      + 1_024 * MemoryLayout<TopicTail>.stride + configuration.payloadLimit
   }
 
   @Test("the memory bound covers the map of tuples")
