@@ -4,6 +4,7 @@
 // Run with `swift run --package-path Examples Router`.
 
 import Grapevine
+import GrapevineTransport
 
 struct Commit: GossipMessage {
   var key: String
