@@ -44,7 +44,7 @@ extension GossipNode {
 
   /// Has something said, and waits until it is confirmed.
   nonisolated(nonsending) func say(
-    _ attempt: @Sendable (NodeClient) throws -> DirectAttempt<UInt64>
+    _ attempt: @Sendable (NodeClient) throws -> Attempt<UInt64>
   ) async throws {
     let token = try await taken(attempt)
     let failure = await withTaskCancellationHandler {
@@ -58,19 +58,19 @@ extension GossipNode {
 
   /// Tries until there is room.
   private nonisolated(nonsending) func taken<Done: Sendable>(
-    _ attempt: @Sendable (NodeClient) throws -> DirectAttempt<Done>
+    _ attempt: @Sendable (NodeClient) throws -> Attempt<Done>
   ) async throws -> Done {
     while true {
       switch try await carryOut(attempt) {
       case .done(let result): return result
-      case .mustWait(let epoch): try await waitForTupleRoom(epoch)
+      case .mustWait(let epoch): try await waitForRoom(epoch)
       }
     }
   }
 
   private func carryOut<Done: Sendable>(
-    _ attempt: @Sendable (NodeClient) throws -> DirectAttempt<Done>
-  ) throws -> DirectAttempt<Done> {
+    _ attempt: @Sendable (NodeClient) throws -> Attempt<Done>
+  ) throws -> Attempt<Done> {
     try attempt(client)
   }
 

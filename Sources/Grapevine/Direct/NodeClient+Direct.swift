@@ -3,33 +3,25 @@
 import GrapevineCore
 import GrapevineTransport
 
-/// What became of something to be said: it was taken, or there is no room for it now.
-enum DirectAttempt<Done: Sendable>: Sendable {
-  case done(Done)
-  /// To be tried again after the given epoch of the client's room.
-  case mustWait(since: UInt64)
-}
-
 extension NodeClient {
   /// Tries something for which there may be no room.
   func attempt<Done: Sendable>(
     _ body: (inout Node, Instant) throws(DirectError) -> Done
-  ) throws(DirectError) -> DirectAttempt<Done> {
+  ) throws(DirectError) -> Attempt<Done> {
     do throws(DirectError) {
       return .done(try body(&driver.node, MonotonicClock.now()))
     } catch .wouldBlock {
-      return .mustWait(since: tupleRoom.epoch)
+      return .mustWait(since: room.epoch)
     }
   }
 
-  func send(_ payload: [UInt8], to id: StableID, isTagged: Bool) throws(DirectError) -> DirectAttempt<UInt64>
-  {
+  func send(_ payload: [UInt8], to id: StableID, isTagged: Bool) throws(DirectError) -> Attempt<UInt64> {
     try say(payload) { node, bytes, now throws(DirectError) in
       try node.send(bytes, to: id, isTagged: isTagged, now: now)
     }
   }
 
-  func answer(_ call: UInt64, with payload: [UInt8], isTagged: Bool) throws(DirectError) -> DirectAttempt<
+  func answer(_ call: UInt64, with payload: [UInt8], isTagged: Bool) throws(DirectError) -> Attempt<
     UInt64
   > {
     try say(payload) { node, bytes, now throws(DirectError) in
@@ -40,7 +32,7 @@ extension NodeClient {
   private func say(
     _ payload: [UInt8],
     _ body: (inout Node, UnsafeRawBufferPointer, Instant) throws(DirectError) -> UInt64
-  ) throws(DirectError) -> DirectAttempt<UInt64> {
+  ) throws(DirectError) -> Attempt<UInt64> {
     try attempt { node, now throws(DirectError) in
       let token = try payload.withRawBytes { bytes throws(DirectError) in try body(&node, bytes, now) }
       desk.expect(token)
@@ -51,7 +43,7 @@ extension NodeClient {
   func ask(
     _ payload: [UInt8], _ audience: Audience, isTagged: Bool, lifetime: Duration,
     onEnd: @escaping @Sendable (UInt64) -> Void
-  ) throws(DirectError) -> DirectAttempt<MemberAnswers> {
+  ) throws(DirectError) -> Attempt<MemberAnswers> {
     try attempt { node, now throws(DirectError) in
       let question = try payload.withRawBytes { bytes throws(DirectError) in
         try node.ask(bytes, audience, isTagged: isTagged, lifetime: lifetime, now: now)
@@ -63,7 +55,7 @@ extension NodeClient {
   /// Broadcasts a message behind those that are staged, and has it counted who has it.
   func broadcastCounted(
     _ payload: [UInt8], isTagged: Bool, lifetime: Duration, onEnd: @escaping @Sendable (UInt64) -> Void
-  ) throws -> DirectAttempt<AsyncStream<Int>> {
+  ) throws -> Attempt<AsyncStream<Int>> {
     do throws(BroadcastError) {
       let now = MonotonicClock.now()
       let sequence = try payload.withRawBytes { bytes throws(BroadcastError) in
@@ -71,7 +63,7 @@ extension NodeClient {
       }
       return .done(try counts(of: sequence, lifetime: lifetime, onEnd: onEnd))
     } catch .wouldBlock {
-      return .mustWait(since: tupleRoom.epoch)
+      return .mustWait(since: room.epoch)
     }
   }
 

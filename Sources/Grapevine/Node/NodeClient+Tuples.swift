@@ -10,23 +10,23 @@ extension NodeClient {
   /// Writes a tuple, if there is room for it.
   func publish(
     _ key: TupleKey, _ value: [UInt8], lifetime: TupleLifetime, if condition: TupleCondition?
-  ) throws(TupleError) -> TupleOutcome<TakenTuple> {
-    guard beginWrite() else { return .mustWait(since: tupleRoom.epoch) }
+  ) throws(TupleError) -> Attempt<TakenTuple> {
+    guard beginWrite() else { return .mustWait(since: room.epoch) }
     do throws(TupleError) {
       let version = try driver.publish(value, at: key, lifetime: lifetime, if: condition)
       writesSinceStep += 1
       tellChanges()
       return .done(TakenTuple(version: version, ticket: driver.tupleKeeper?.ticket ?? 0))
     } catch .wouldBlock {
-      return .mustWait(since: tupleRoom.epoch)
+      return .mustWait(since: room.epoch)
     }
   }
 
   /// Removes a tuple, if there is room for that; the result is nil when there is none.
   func removeTuple(
     _ key: TupleKey, if condition: TupleCondition?
-  ) throws(TupleError) -> TupleOutcome<TakenTuple?> {
-    guard beginWrite() else { return .mustWait(since: tupleRoom.epoch) }
+  ) throws(TupleError) -> Attempt<TakenTuple?> {
+    guard beginWrite() else { return .mustWait(since: room.epoch) }
     do throws(TupleError) {
       let version = try driver.removeTuple(key, if: condition)
       writesSinceStep += 1
@@ -34,20 +34,20 @@ extension NodeClient {
       let ticket = driver.tupleKeeper?.ticket ?? 0
       return .done(version.map { TakenTuple(version: $0, ticket: ticket) })
     } catch .wouldBlock {
-      return .mustWait(since: tupleRoom.epoch)
+      return .mustWait(since: room.epoch)
     }
   }
 
   /// Takes a version from outside of the cluster, if there is room for it.
-  func merge(_ stored: StoredTuple) throws(TupleError) -> TupleOutcome<Bool> {
-    guard beginWrite() else { return .mustWait(since: tupleRoom.epoch) }
+  func merge(_ stored: StoredTuple) throws(TupleError) -> Attempt<Bool> {
+    guard beginWrite() else { return .mustWait(since: room.epoch) }
     do throws(TupleError) {
       let isNews = try driver.merge(stored)
       writesSinceStep += 1
       tellChanges()
       return .done(isNews)
     } catch .wouldBlock {
-      return .mustWait(since: tupleRoom.epoch)
+      return .mustWait(since: room.epoch)
     }
   }
 
@@ -88,11 +88,4 @@ struct TakenTuple: Sendable {
   var version: TupleVersion
   /// What to wait for at the store; 0 without one.
   var ticket: UInt64
-}
-
-/// What became of a call on the node's thread.
-enum TupleOutcome<Done: Sendable>: Sendable {
-  case done(Done)
-  /// Nothing was done for lack of room: to be tried again after the given epoch of `TupleRoom`.
-  case mustWait(since: UInt64)
 }

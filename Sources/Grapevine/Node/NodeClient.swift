@@ -35,7 +35,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   /// The readers of what becomes of large messages.
   let transfers = TransferFeed()
   /// Where writers of tuples, senders of large messages, and those who say something wait for room.
-  let tupleRoom = TupleRoom()
+  let room = NodeRoom()
   /// Tuples written since the last step.
   var writesSinceStep = 0
   /// Whether the client steps right now, so that nothing else may touch the driver.
@@ -98,7 +98,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     tellChanges()
     driver.keepTuples()
     desk.handOut(&driver.effects, now: MonotonicClock.now())
-    if hasProgress { tupleRoom.open() }
+    if hasProgress { room.open() }
     writesSinceStep = 0
     isBlocked = wait.wantsWritable
     deliver()
@@ -195,7 +195,7 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
     eventReaders = []
     members.finish()
     tuples.finish()
-    tupleRoom.finish()
+    room.finish()
     desk.finish()
     transfers.finish()
   }

@@ -82,12 +82,12 @@ extension GossipNode {
     while true {
       switch try await startTransfer(content, isTagged: isTagged) {
       case .done(let id): return id
-      case .mustWait(let epoch): try await waitForTupleRoom(epoch)
+      case .mustWait(let epoch): try await waitForRoom(epoch)
       }
     }
   }
 
-  private func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> TupleOutcome<
+  private func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> Attempt<
     TransferID
   > {
     try client.startTransfer(content, isTagged: isTagged)
@@ -96,13 +96,13 @@ extension GossipNode {
 
 extension NodeClient {
   /// Begins a large message, if there is room for it.
-  func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> TupleOutcome<
+  func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> Attempt<
     TransferID
   > {
     do throws(BroadcastError) {
       return .done(try driver.broadcast(large: content, isTagged: isTagged))
     } catch .wouldBlock {
-      return .mustWait(since: tupleRoom.epoch)
+      return .mustWait(since: room.epoch)
     }
   }
 

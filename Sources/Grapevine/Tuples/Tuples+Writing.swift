@@ -35,7 +35,7 @@ extension Tuples {
         ? try node.client.publish(key, value, lifetime: lifetime, if: condition)
         : try await node.publishTuple(key, value, lifetime: lifetime, if: condition)
       switch outcome {
-      case .mustWait(let epoch): try await node.waitForTupleRoom(epoch)
+      case .mustWait(let epoch): try await node.waitForRoom(epoch)
       case .done(let taken):
         if acknowledged == .stored, taken.ticket > 0 { try await node.stored(taken.ticket) }
         return taken.version
@@ -101,7 +101,7 @@ extension Tuples {
       let (taken, epoch) = try await node.publishTuples(tuples, from: versions.count, lifetime: lifetime)
       versions += taken.map(\.version)
       ticket = taken.last?.ticket ?? ticket
-      if let epoch { try await node.waitForTupleRoom(epoch) }
+      if let epoch { try await node.waitForRoom(epoch) }
     }
     if acknowledged == .stored, ticket > 0 { try await node.stored(ticket) }
     return versions
@@ -117,7 +117,7 @@ extension Tuples {
   ) async throws -> TupleVersion? {
     while true {
       switch try await node.removeTuple(key, if: condition) {
-      case .mustWait(let epoch): try await node.waitForTupleRoom(epoch)
+      case .mustWait(let epoch): try await node.waitForRoom(epoch)
       case .done(nil): return nil
       case .done(let taken?):
         if acknowledged == .stored, taken.ticket > 0 { try await node.stored(taken.ticket) }
@@ -137,7 +137,7 @@ extension Tuples {
   public nonisolated(nonsending) func merge(_ stored: StoredTuple) async throws -> Bool {
     while true {
       switch try await node.mergeTuple(stored) {
-      case .mustWait(let epoch): try await node.waitForTupleRoom(epoch)
+      case .mustWait(let epoch): try await node.waitForRoom(epoch)
       case .done(let isNews): return isNews
       }
     }
@@ -159,11 +159,11 @@ extension GossipNode {
 
   func publishTuple(
     _ key: TupleKey, _ value: [UInt8], lifetime: TupleLifetime, if condition: TupleCondition?
-  ) throws(TupleError) -> TupleOutcome<TakenTuple> {
+  ) throws(TupleError) -> Attempt<TakenTuple> {
     try client.publish(key, value, lifetime: lifetime, if: condition)
   }
 
-  /// Writes tuples until there is no room; then the epoch of `TupleRoom` to wait for comes with those written.
+  /// Writes tuples until there is no room; then the epoch of `NodeRoom` to wait for comes with those written.
   func publishTuples(
     _ tuples: [(key: TupleKey, value: [UInt8])], from start: Int, lifetime: TupleLifetime
   ) throws(TupleError) -> (taken: [TakenTuple], epoch: UInt64?) {
@@ -179,11 +179,11 @@ extension GossipNode {
 
   func removeTuple(
     _ key: TupleKey, if condition: TupleCondition?
-  ) throws(TupleError) -> TupleOutcome<TakenTuple?> {
+  ) throws(TupleError) -> Attempt<TakenTuple?> {
     try client.removeTuple(key, if: condition)
   }
 
-  func mergeTuple(_ stored: StoredTuple) throws(TupleError) -> TupleOutcome<Bool> {
+  func mergeTuple(_ stored: StoredTuple) throws(TupleError) -> Attempt<Bool> {
     try client.merge(stored)
   }
 
@@ -192,9 +192,9 @@ extension GossipNode {
     try await tupleWriter?.written(ticket)
   }
 
-  /// Waits until the given epoch of `TupleRoom` is over.
-  nonisolated(nonsending) func waitForTupleRoom(_ epoch: UInt64) async throws {
-    await client.tupleRoom.wait(epoch)
+  /// Waits until the given epoch of `NodeRoom` is over.
+  nonisolated(nonsending) func waitForRoom(_ epoch: UInt64) async throws {
+    await client.room.wait(epoch)
     try Task.checkCancellation()
   }
 }

@@ -136,11 +136,16 @@ extension DirectMessages {
   private mutating func place(
     of sender: UInt64, _ id: UInt64, at source: Endpoint, _ members: borrowing MemberTable, now: Instant
   ) -> Int? {
-    if let place = conversations.find(sender) {
-      return conversations[place].endpoint == source && conversations[place].id == id ? place : nil
-    }
+    let known = conversations.find(sender)
+    if let known, conversations[known].endpoint == source, conversations[known].id == id { return known }
     guard let member = members.find(id), members[member].run == sender, members[member].endpoint == source
     else { return nil }
+    if let known {
+      // It has another address than when the conversation began.
+      guard conversations[known].id == id else { return nil }
+      conversations[known].endpoint = source
+      return known
+    }
     var conversation = Conversation()
     conversation.run = sender
     conversation.id = id

@@ -178,7 +178,7 @@ extension DirectMessages {
   /// The conversation with the present run of a member, begun when there is none.
   private mutating func place(of member: MemberEntry, now: Instant) -> Int? {
     if let place = conversations.find(member.run) {
-      if conversations[place].waiting == 0 { conversations[place].endpoint = member.endpoint }
+      conversations[place].endpoint = member.endpoint
       return place
     }
     var conversation = Conversation()
@@ -217,13 +217,15 @@ extension DirectMessages {
     }
   }
 
-  private func failure(
+  private mutating func failure(
     of message: Outgoing, _ members: borrowing MemberTable, now: Instant
   ) -> DirectFailure? {
     let conversation = conversations[Int(message.conversation)]
     guard let place = members.find(conversation.id), members[place].run == conversation.run,
       members[place].isLiving
     else { return .gone }
+    // It may have moved meanwhile.
+    conversations[Int(message.conversation)].endpoint = members[place].endpoint
     return now >= message.deadline ? .timedOut : nil
   }
 

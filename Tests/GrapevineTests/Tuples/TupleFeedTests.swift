@@ -187,7 +187,7 @@ struct TupleFeedTests {
 
   @Test("writers wait for an epoch to end, and not for one that has ended")
   func room() async {
-    let room = TupleRoom()
+    let room = NodeRoom()
     let epoch = room.epoch
     let waiting = Task { await room.wait(epoch) }
     await Task.yield()

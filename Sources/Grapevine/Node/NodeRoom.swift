@@ -1,4 +1,4 @@
-// Where writers of tuples wait while the node has no room for what they write.
+// Where those wait for whom the node has no room: writers of tuples, senders of large messages, whoever says something.
 //
 // Each time the node has got on, an epoch ends. A writer that was refused knows the epoch it was refused in, so that
 // it does not wait for what has happened already.
@@ -6,7 +6,7 @@
 import Synchronization
 
 /// Tasks that wait until the node has got on with its work.
-final class TupleRoom: Sendable {
+final class NodeRoom: Sendable {
   private struct State {
     var epoch: UInt64 = 0
     var waiting: [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] = []
@@ -57,4 +57,11 @@ final class TupleRoom: Sendable {
     }
     for waiter in waiting { waiter.continuation.resume() }
   }
+}
+
+/// What became of a call for which there may be no room.
+enum Attempt<Done: Sendable>: Sendable {
+  case done(Done)
+  /// Nothing was done: to be tried again after the given epoch of `NodeRoom`.
+  case mustWait(since: UInt64)
 }
