@@ -91,6 +91,8 @@ public struct TransportCounters: Equatable, Sendable {
   public var truncated = 0
   /// What a layer around the transport has done; nil without one.
   public var layer: LayerCounters?
+  /// What has become of streams; nil where datagrams travel by UDP alone.
+  public var streams: StreamCounters?
 
   /// Creates counters that are all 0.
   public init() {}

@@ -27,7 +27,7 @@ public enum TransportError: Error, Equatable, Sendable, CustomStringConvertible 
     case .address(let error):
       error.description
     case .addressInUse(let endpoint):
-      "\(endpoint.text) is in use: stop the program that holds UDP port \(endpoint.port), or bind to port 0 for a free one"
+      "\(endpoint.text) is in use: stop the program that holds port \(endpoint.port), or bind to port 0 for a free one"
     case .addressNotAvailable(let endpoint):
       "\(endpoint.text) is not an address of this machine: bind to one that `ip address` lists, or to "
         + (endpoint.ipv4 == nil ? "[::]:\(endpoint.port)" : "0.0.0.0:\(endpoint.port)") + " for all of them"

@@ -37,11 +37,27 @@ extension GossipNode {
     /// measured by `grapevine bench`.
     public var segmentOffload = true
 
+    /// What carries datagrams.
+    ///
+    /// Default: UDP, chosen here.
+    public var transport = Transport.udp
+
     /// What is done to every datagram on its way: `ClusterKeys` of `GrapevineSecurity` seals them. Datagrams stay
     /// within `core.datagramLimit` all the same, so that messages have a little less room.
     ///
     /// Default: nothing, so that they travel as they are; chosen here.
     public var layer: (any DatagramLayer)?
+
+    /// What carries the datagrams of a node. All members of a cluster need not choose the same, as long as each two
+    /// that meet have one in common.
+    public enum Transport: Sendable, Equatable {
+      /// UDP alone.
+      case udp
+      /// TCP alone, for networks that let no UDP through.
+      case tcp
+      /// UDP, and TCP at the same port to and from those that UDP does not reach.
+      case udpOrTCP
+    }
 
     /// Creates a configuration.
     public init(bind: String = "0.0.0.0:0", core: GrapevineCore.Configuration = .init()) {

@@ -75,15 +75,13 @@ public actor GossipNode {
   /// The node's thread.
   public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-  /// Creates a node bound to a UDP address; it is not a member yet.
+  /// Creates a node bound to an address; it is not a member yet.
   ///
   /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
   ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
   ///   cannot be used, `TupleStoreError` when the store of tuples cannot, and what `layer` throws.
   public init(_ configuration: Configuration = .init()) async throws {
-    let transport = try UDPTransport(
-      bind: configuration.bind, receiveBufferBytes: configuration.receiveBufferBytes)
-    if !configuration.segmentOffload { transport.segmentOffload = false }
+    let transport = try configuration.openTransport()
     let lossy: any DatagramTransport =
       configuration.injectedLoss > 0
       ? LossyTransport(transport, loss: configuration.injectedLoss) : transport

@@ -114,6 +114,11 @@ enum AgentCommand {
           "Neighbours to which --broadcast eager pushes a message at most; given alone, it chooses that way",
         defaultText: "all neighbours"),
       Option(
+        name: "--transport", placeholder: "KIND", value: .choice(["udp", "tcp", "auto"], default: "udp"),
+        help:
+          "What carries datagrams: udp, tcp, or auto: udp, and tcp at the same port to those that udp does not reach"
+      ),
+      Option(
         name: "--loss", placeholder: "P", value: .real(0...0.95, default: 0),
         help: "The share of arriving datagrams to drop, 0 to 0.95, to see repair at work"),
       Option(name: "--exit-at-end", value: .flag, help: "Leave when standard input ends; otherwise stay"),

@@ -65,6 +65,11 @@ struct AgentOptions: Sendable {
     core.tuples = try Self.tuples(arguments)
     node = .init(bind: arguments.text("--bind"), core: core)
     node.injectedLoss = arguments.real("--loss")
+    switch arguments.text("--transport") {
+    case "tcp": node.transport = .tcp
+    case "auto": node.transport = .udpOrTCP
+    default: break
+    }
     contacts = arguments.list("--join")
     level = arguments.text("--level") == "reliable" ? .reliable : .bestEffort
     exitsAtEnd = arguments.has("--exit-at-end")

@@ -31,10 +31,13 @@ typealias MessageCall = @Sendable (Int32, UnsafeMutablePointer<Message>, Int) ->
 package enum SystemCalls {
   #if canImport(Darwin)
     static let datagramSocketType = SOCK_DGRAM
+    static let streamSocketType = SOCK_STREAM
   #elseif canImport(Musl)
     static let datagramSocketType = SOCK_DGRAM
+    static let streamSocketType = SOCK_STREAM
   #else
     static let datagramSocketType = Int32(SOCK_DGRAM.rawValue)
+    static let streamSocketType = Int32(SOCK_STREAM.rawValue)
   #endif
 
   /// What the system calls the error.
@@ -52,6 +55,12 @@ package enum SystemCalls {
   static func prepare(_ descriptor: Int32) -> Bool {
     fcntl(descriptor, F_SETFD, FD_CLOEXEC) != -1
       && fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) != -1
+  }
+
+  /// Turns an option of a socket on, where the system knows it.
+  static func turnOn(_ descriptor: Int32, _ level: Int32, _ option: Int32) {
+    var on: Int32 = 1
+    setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
   }
 
   #if os(Linux) && !GRAPEVINE_PORTABLE

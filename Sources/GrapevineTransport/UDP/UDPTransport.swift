@@ -65,7 +65,7 @@ public final class UDPTransport: DatagramTransport {
   ) throws(TransportError) {
     let endpoint: Endpoint
     do {
-      endpoint = try UDPSocket.firstBindable(of: Endpoint.resolve(text))
+      endpoint = try BoundSocket.firstBindable(of: Endpoint.resolve(text))
     } catch {
       throw .address(error)
     }
@@ -77,7 +77,7 @@ public final class UDPTransport: DatagramTransport {
     bind endpoint: Endpoint, receiveBufferBytes: Int, sendBufferBytes: Int,
     sendCall: @escaping MessageCall, receiveCall: @escaping MessageCall
   ) throws(TransportError) {
-    let socket = try UDPSocket(bind: endpoint)
+    let socket = try BoundSocket(bind: endpoint)
     self.receiveBufferBytes = socket.setBuffer(SO_RCVBUF, bytes: receiveBufferBytes)
     self.sendBufferBytes = socket.setBuffer(SO_SNDBUF, bytes: sendBufferBytes)
     localEndpoint = try socket.boundEndpoint()

@@ -1,4 +1,4 @@
-// Opening a UDP socket, and saying clearly why it cannot be opened.
+// Opening a socket at an address, and saying clearly why it cannot be opened.
 
 import GrapevineCore
 
@@ -11,14 +11,15 @@ import GrapevineCore
 #endif
 
 /// A bound, non-blocking socket that is closed when dropped, until `release` hands its descriptor on.
-struct UDPSocket: ~Copyable {
+struct BoundSocket: ~Copyable {
   let descriptor: Int32
   let family: Int32
 
-  /// Opens a socket and binds it.
-  init(bind endpoint: Endpoint) throws(TransportError) {
+  /// Opens a socket of datagrams, or of streams, and binds it.
+  init(bind endpoint: Endpoint, isStream: Bool = false) throws(TransportError) {
     family = endpoint.ipv4 == nil ? AF_INET6 : AF_INET
-    descriptor = socket(family, SystemCalls.datagramSocketType, 0)
+    descriptor = socket(
+      family, isStream ? SystemCalls.streamSocketType : SystemCalls.datagramSocketType, 0)
     guard descriptor >= 0 else {
       throw errno == EAFNOSUPPORT ? .familyNotSupported(endpoint) : .system(call: "socket", error: errno)
     }
@@ -28,6 +29,8 @@ struct UDPSocket: ~Copyable {
       var off: Int32 = 0
       setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, socklen_t(MemoryLayout<Int32>.size))
     }
+    // Connections of an earlier run that linger must not keep the next one from its port.
+    if isStream, endpoint.port != 0 { SystemCalls.turnOn(descriptor, SOL_SOCKET, SO_REUSEADDR) }
     let error = Self.bind(descriptor, to: endpoint, family: family)
     guard error == 0 else { throw Self.explain(error, endpoint) }
   }
@@ -71,7 +74,7 @@ struct UDPSocket: ~Copyable {
   /// The first endpoint that can be bound, or the last, whose error then tells why.
   static func firstBindable(of endpoints: [Endpoint]) -> Endpoint {
     for endpoint in endpoints.dropLast() {
-      if (try? UDPSocket(bind: endpoint)) != nil { return endpoint }
+      if (try? BoundSocket(bind: endpoint)) != nil { return endpoint }
     }
     return endpoints.last ?? Endpoint(high: 0, low: 0, port: 0)
   }
