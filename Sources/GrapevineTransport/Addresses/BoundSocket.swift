@@ -29,10 +29,12 @@ struct BoundSocket: ~Copyable {
       var off: Int32 = 0
       setsockopt(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, socklen_t(MemoryLayout<Int32>.size))
     }
-    // Connections of an earlier run that linger must not keep the next one from its port.
+    // Connections of an earlier run that linger must not keep the next one from its port: both runs have to say so.
     if isStream, endpoint.port != 0 { SystemCalls.turnOn(descriptor, SOL_SOCKET, SO_REUSEADDR) }
     let error = Self.bind(descriptor, to: endpoint, family: family)
     guard error == 0 else { throw Self.explain(error, endpoint) }
+    // Only now, or the system might choose a port that another such socket has.
+    if isStream, endpoint.port == 0 { SystemCalls.turnOn(descriptor, SOL_SOCKET, SO_REUSEADDR) }
   }
 
   deinit {

@@ -20,12 +20,13 @@ extension StreamTransport {
     guard endpoint.isUsable else { return nil }
     if let backOff = backOffs[endpoint], backOff.until > now { return nil }
     guard !freeSlots.isEmpty || makeWay(accepted: false, now) else {
-      streams.refusedConnections += 1
+      tally.refusedConnections += 1
       return nil
     }
     let descriptor = StreamSockets.open(from: localEndpoint, to: endpoint)
     guard descriptor >= 0,
-      let connection = adopt(descriptor, isOutgoing: true, endpoint, within: configuration.connectTimeout, now)
+      let connection = adopt(
+        descriptor, isOutgoing: true, endpoint, within: configuration.connectTimeout, now)
     else {
       didFailToConnect(endpoint, now)
       return nil
@@ -62,7 +63,7 @@ extension StreamTransport {
   }
 
   private func didFailToConnect(_ endpoint: Endpoint, _ now: Instant) {
-    streams.connectFailures += 1
+    tally.connectFailures += 1
     let first = configuration.firstBackOff.asNanoseconds
     let longest = configuration.longestBackOff.asNanoseconds
     if backOffs.count >= Self.backOffLimit, backOffs[endpoint] == nil {
@@ -127,12 +128,12 @@ extension StreamTransport {
     if strangers.count >= max(1, configuration.strangerLimit),
       let oldest = strangers.min(by: { $0.deadline < $1.deadline })
     {
-      streams.silentStrangers += 1
+      tally.silentStrangers += 1
       drop(oldest, now)
     }
     let isFull = freeSlots.isEmpty || acceptedCount >= configuration.acceptedLimit
     guard let peer, !isFull || makeWay(accepted: true, now) else {
-      streams.refusedConnections += 1
+      tally.refusedConnections += 1
       StreamSockets.shut(descriptor)
       return
     }
@@ -149,7 +150,7 @@ extension StreamTransport {
         && now.since($0.lastActivity) >= Self.quiet
     }
     guard let oldest = quiet.min(by: { $0.lastActivity < $1.lastActivity }) else { return false }
-    streams.refusedConnections += 1
+    tally.refusedConnections += 1
     drop(oldest, now)
     return true
   }
@@ -180,7 +181,7 @@ extension StreamTransport {
     connection.lastActivity = now
     if !connection.hasHello, let hello = connection.takeHello() {
       guard let hello else {
-        streams.refusedHellos += 1
+        tally.refusedHellos += 1
         return drop(connection, now)
       }
       settle(connection, hello, now)
@@ -287,14 +288,14 @@ extension StreamTransport {
       case .connecting where now >= connection.deadline, .ending where now >= connection.deadline:
         drop(connection, now)
       case .greeting where now >= connection.deadline:
-        if !connection.isOutgoing { streams.silentStrangers += 1 }
+        if !connection.isOutgoing { tally.silentStrangers += 1 }
         drop(connection, now)
       case .open where connection.output.count > 0:
         guard now.since(connection.lastProgress) >= configuration.stallTimeout.asNanoseconds else { break }
-        streams.stalled += 1
+        tally.stalled += 1
         drop(connection, now)
       case .open where now.since(connection.lastActivity) >= configuration.idleTimeout.asNanoseconds:
-        streams.idle += 1
+        tally.idle += 1
         end(connection, now)
       default:
         break

@@ -17,11 +17,11 @@ extension StreamTransport {
     connection.run = hello.run
     if connection.isOutgoing {
       // Known by the endpoint that it was reached at, whatever it says.
-      streams.opened += 1
+      tally.opened += 1
       backOffs[connection.remote] = nil
     } else {
       connection.remote.port = hello.port
-      streams.accepted += 1
+      tally.accepted += 1
       backOffs[connection.remote] = nil
     }
     guard connection.state == .greeting else { return }

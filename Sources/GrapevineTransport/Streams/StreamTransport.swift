@@ -51,7 +51,7 @@ public final class StreamTransport: DatagramTransport {
   let arrivals: UnsafeMutablePointer<StreamArrival> = zeroed(TransportLimits.batch)
   var count = 0
   var counted = TransportCounters()
-  var streams = StreamCounters()
+  var tally = StreamCounters()
   var nextSweep = Instant()
   var isListening = true
   private var leftovers: Readiness
@@ -127,7 +127,7 @@ public final class StreamTransport: DatagramTransport {
   /// What has happened since the transport was made.
   public var counters: TransportCounters {
     var counters = counted
-    counters.streams = streams
+    counters.streams = tally
     counters.streams?.connections = slots.count - freeSlots.count
     return counters
   }
@@ -183,9 +183,22 @@ public final class StreamTransport: DatagramTransport {
 extension StreamTransport {
   /// Puts one datagram into the queue of a connection; it leaves with `flushTouched`.
   func enqueue(_ datagram: UnsafeRawBufferPointer, over connection: StreamConnection?, now: Instant) {
-    guard datagram.count <= StreamFrame.longest else { return counted.sendFailures += 1 }
-    guard let connection, connection.takesDatagrams else { return streams.dropsUnreachable += 1 }
-    guard connection.enqueue(datagram, now: now) else { return streams.dropsFull += 1 }
+    guard datagram.count <= StreamFrame.longest else {
+      counted.sendFailures += 1
+      return
+    }
+    guard let connection, connection.takesDatagrams else {
+      tally.dropsUnreachable += 1
+      return
+    }
+    if !connection.enqueue(datagram, now: now) {
+      // A batch may be longer than the queue.
+      flush(connection, now)
+      guard connection.takesDatagrams, connection.enqueue(datagram, now: now) else {
+        tally.dropsFull += 1
+        return
+      }
+    }
     counted.datagramsSent += 1
     counted.bytesSent += datagram.count
     touch(connection)
@@ -243,7 +256,7 @@ extension StreamTransport {
       case .mark(let heard):
         if keepsMarks, marks.count < TransportLimits.batch { marks.append((connection.remote, heard)) }
       case .malformed:
-        streams.refusedFrames += 1
+        tally.refusedFrames += 1
         connection.forgetInput()
         drop(connection, now)
         return

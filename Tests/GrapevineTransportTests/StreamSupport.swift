@@ -1,0 +1,92 @@
+// What the tests of streams share: transports that are driven together, and peers that are no node.
+
+import GrapevineCore
+import Testing
+
+@testable import GrapevineTransport
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// Transports that are driven together, as event loops would, and what came to each.
+final class Bench {
+  var transports: [any DatagramTransport]
+  var arrived: [[(bytes: [UInt8], source: Endpoint)]]
+
+  init(_ transports: [any DatagramTransport]) {
+    self.transports = transports
+    arrived = Array(repeating: [], count: transports.count)
+  }
+
+  func step() {
+    for index in transports.indices { arrived[index] += transports[index].takeAll() }
+  }
+
+  /// Drives all until the condition holds; false after ten seconds.
+  func drive(until condition: () -> Bool) -> Bool {
+    let limit = MonotonicClock.now() + 10_000_000_000
+    while !condition() {
+      guard MonotonicClock.now() < limit else { return false }
+      step()
+      poll(nil, 0, 1)
+    }
+    return true
+  }
+
+  func bytes(_ index: Int) -> [[UInt8]] { arrived[index].map(\.bytes) }
+}
+
+extension DatagramTransport {
+  /// Sends arrays to one destination.
+  func send(_ datagrams: [[UInt8]], to destination: Endpoint) {
+    var buffer = DatagramBuffer(datagrams: max(1, datagrams.count), datagramLimit: 4_096)
+    for bytes in datagrams { buffer.append(bytes, to: destination) }
+    #expect(send(buffer, from: 0) == datagrams.count)
+  }
+
+  var streams: StreamCounters { counters.streams ?? .init() }
+}
+
+/// A connection of somebody who is no node.
+final class RawPeer {
+  let descriptor: Int32
+
+  init(to endpoint: Endpoint) {
+    descriptor = StreamSockets.open(from: Endpoint(ipv4: 0x7f00_0001, port: 0), to: endpoint)
+    var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+    poll(&entry, 1, 5_000)
+  }
+
+  deinit { StreamSockets.shut(descriptor) }
+
+  /// Sends what the system takes; the number of bytes, or minus an error.
+  @discardableResult
+  func send(_ bytes: [UInt8]) -> Int {
+    bytes.withUnsafeBytes { StreamSockets.send(descriptor, $0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+  }
+
+  /// Whether the other side has closed the connection.
+  var isClosed: Bool {
+    withUnsafeTemporaryAllocation(byteCount: 4_096, alignment: 1) { room in
+      guard let base = room.baseAddress else { return false }
+      while true {
+        let length = StreamSockets.receive(descriptor, into: base, room: room.count)
+        if length == 0 || length < 0 && !StreamSockets.isTransient(-length) { return true }
+        if length < 0 { return false }
+      }
+    }
+  }
+
+  static func hello(port: UInt16, run: UInt64 = 7) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: StreamHello.byteCount)
+    bytes.withUnsafeMutableBytes { StreamHello(port: port, run: run).write(to: $0) }
+    return bytes
+  }
+
+  static func frame(_ datagram: [UInt8]) -> [UInt8] {
+    [UInt8(datagram.count >> 8), UInt8(datagram.count & 0xff)] + datagram
+  }
+}
