@@ -135,7 +135,9 @@ struct MemberOutputTests {
     }
     let plain = try options([])
     #expect(plain.node.core.membership == MembershipRules() && plain.node.advertise == nil)
-    #expect(plain.control == .standard)
+    #expect(plain.control == .standard && plain.node.transport == .udp)
+    #expect(try options(["--transport", "tcp"]).node.transport == .tcp)
+    #expect(try options(["--transport", "auto"]).node.transport == .udpOrTCP)
     let line = ["--name", "web-1", "--tag", "role=web", "--tag=x=a=b", "--advertise", "10.0.0.4:0"]
     let set = try options(line + ["--probe-interval", "0.2", "--control", "none"])
     let rules = try #require(set.node.core.membership)

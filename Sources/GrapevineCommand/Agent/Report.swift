@@ -212,6 +212,9 @@ enum Report {
       }
       object.field("transport") { fields(of: statistics.transport, &$0) }
       if let layer = statistics.transport.layer { object.field("sealing") { fields(of: layer, &$0) } }
+      if let streams = statistics.transport.streams {
+        object.field("streams") { fields(of: streams, &$0) }
+      }
       object.field("at", now)
     }
   }

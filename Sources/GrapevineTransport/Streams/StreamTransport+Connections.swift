@@ -247,10 +247,12 @@ extension StreamTransport {
 
   /// Closes a connection now. What it has received may still be taken; what it had framed before anything of it was
   /// sent goes to another connection with the same peer if there is one.
-  func drop(_ connection: StreamConnection, _ now: Instant) {
+  ///
+  /// - Parameter isFailure: Whether an attempt to connect that ends so has failed.
+  func drop(_ connection: StreamConnection, isFailure: Bool = true, _ now: Instant) {
     guard connection.state != .closed else { return }
     let wasConnecting = connection.state == .connecting
-    if connection.isOutgoing, !connection.hasHello { didFailToConnect(connection.remote, now) }
+    if isFailure, connection.isOutgoing, !connection.hasHello { didFailToConnect(connection.remote, now) }
     connection.state = .closed
     StreamSockets.shut(connection.descriptor)
     let slot = Int((connection.tag & 0xffff_ffff) - Self.firstTag)

@@ -18,12 +18,11 @@ extension StreamTransport {
     if connection.isOutgoing {
       // Known by the endpoint that it was reached at, whatever it says.
       tally.opened += 1
-      backOffs[connection.remote] = nil
     } else {
       connection.remote.port = hello.port
       tally.accepted += 1
-      backOffs[connection.remote] = nil
     }
+    backOffs[connection.remote] = nil
     guard connection.state == .greeting else { return }
     connection.state = .open
     guard let other = senders[connection.remote], other !== connection else {
@@ -56,7 +55,7 @@ extension StreamTransport {
     senders[new.remote] = new
     if old.state == .connecting {
       new.takeOver(from: old)
-      drop(old, now)
+      drop(old, isFailure: false, now)
       touch(new)
     } else if old.isOutgoing || old.run != new.run {
       end(old, now)
