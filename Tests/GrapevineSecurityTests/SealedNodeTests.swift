@@ -53,19 +53,24 @@ private final class RecordingTransport: DatagramTransport {
 struct SealedNodeTests {
   private func keys(_ first: UInt8) throws -> ClusterKeys { try ClusterKeys(keyring: keyring(first)) }
 
-  private func node(_ layer: (any DatagramLayer)?, joinTimeout: Duration = .seconds(15)) async throws
-    -> GossipNode
-  {
+  private func node(
+    _ layer: (any DatagramLayer)?, joinTimeout: Duration = .seconds(15),
+    over transport: GossipNode.Configuration.Transport = .udp
+  ) async throws -> GossipNode {
     var configuration = GossipNode.Configuration(bind: "127.0.0.1:0")
+    configuration.transport = transport
     configuration.layer = layer
     configuration.core.joinTimeout = joinTimeout
     return try await GossipNode(configuration)
   }
 
-  @Test("messages arrive, the wire's limit stays, and nothing on it is plain")
-  func exchange() async throws {
+  @Test(
+    "messages arrive, the wire's limit stays, and nothing on it is plain",
+    arguments: [GossipNode.Configuration.Transport.udp, .tcp, .udpOrTCP])
+  func exchange(transport: GossipNode.Configuration.Transport) async throws {
     let recorder = Recorder(try keys(0))
-    let (founder, member) = (try await node(recorder), try await node(recorder))
+    let founder = try await node(recorder, over: transport)
+    let member = try await node(recorder, over: transport)
     try await founder.join()
     try await member.join([founder.localEndpoint.text])
     #expect(member.payloadLimit == Configuration().payloadLimit - SealedFrame.overhead)
