@@ -9,6 +9,9 @@ import GrapevineCore
 #elseif canImport(Darwin)
   import Darwin
 #endif
+#if os(Linux)
+  import CLinux
+#endif
 
 /// What streams need of the system.
 enum StreamSockets {
