@@ -330,6 +330,12 @@ extension Configuration {
       throw ConfigurationError(description: error.description)
     }
     try check("capacity", rules.capacity, 4...1 << 20)
+    if rules.signs {
+      let length = SignedFact.keyLength
+      try check("the length of identityKey", rules.identityKey.count, length...length)
+      // So that the longest fact fits into a frame with a question.
+      try check("datagramLimit of members that sign, less what carries it takes", datagramLimit, 512...2_048)
+    }
     try check("indirectProbes", rules.indirectProbes, 0...8)
     try check("retransmitFactor", rules.retransmitFactor, 1...16)
     try check("suspicionFactor", rules.suspicionFactor, 1...100)

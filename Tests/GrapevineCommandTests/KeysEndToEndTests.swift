@@ -73,6 +73,36 @@ struct KeysEndToEndTests {
     #expect(mistaken.code == 64 && !mistaken.error.contains(secret), "\(mistaken.error)")
   }
 
+  @Test("agents with identities list each other, and one without is not listed")
+  func identities() throws {
+    let place = try Place()
+    for name in ["a", "b"] {
+      let drawn = try place.run("keygen", "--identity", place.file("\(name)-identity"))
+      #expect(drawn.code == 0 && drawn.output.hasPrefix("the identity "), "\(drawn.error)")
+    }
+    let again = try place.run("keygen", "--identity", place.file("a-identity"))
+    #expect(again.code == 1 && again.error.contains("name another file"), "\(again.error)")
+    _ = try place.draw("a")
+    for other in ["b", "c"] { try place.copy("a", to: other) }
+    let (first, address) = try place.agent("a", more: ["--identity", place.file("a-identity")])
+    let (second, _) = try place.agent("b", join: address, more: ["--identity", place.file("b-identity")])
+    let (third, _) = try place.agent("c", join: address)
+    #expect(isConnected(first) && isConnected(second) && isConnected(third))
+    var names: [String] = []
+    for _ in 0..<100 where names.count < 2 {
+      let listed = try place.run("members", "--json", "--agent", place.file("a") + ".sock")
+      names = listed.output.split(separator: "\n").map { String($0) }
+        .filter { $0.contains("\"status\":\"alive\"") }
+      usleep(50_000)
+    }
+    #expect(names.count == 2, "\(names)")
+    let missing = try place.run(
+      "agent", "--bind", "127.0.0.1:0", "--identity", place.file("nowhere"), "--control", "none")
+    #expect(missing.code == 1)
+    let empty = try place.run("agent", "--bind", "127.0.0.1:0", "--identity", "", "--control", "none")
+    #expect(empty.code == 64)
+  }
+
   @Test("keys of a file are installed, used and retired; what makes no sense is refused with the way out")
   func file() throws {
     let place = try Place()

@@ -1,7 +1,7 @@
 import Foundation
-import GrapevineCore
 import Testing
 
+@testable import GrapevineCore
 @testable import GrapevineSecurity
 
 /// The examples of `Docs/security.md`, by name, and the text of its example of a key file.
@@ -66,6 +66,33 @@ struct SecurityVectorTests {
     let signature = try identity.sign(Array("name=a".utf8))
     #expect(signature.bytes == (try documentedBytes("signature")))
     #expect(key.verifies(signature, of: Array("name=a".utf8)))
+  }
+
+  @Test("what a member says of itself is signed as documented")
+  func membership() throws {
+    let seed = Array(64..<96 as Range<UInt8>)
+    let signer = MemberSigner(try MemberIdentity(seed: seed.span.bytes))
+    for name in ["alive", "left"] {
+      let fact = try documentedBytes("\(name)-fact")
+      let message = try documentedBytes("signed-\(name)")
+      let signature = Array(message.suffix(SignedFact.signatureLength))
+      #expect(signer.sign(fact) == signature)
+      #expect(signer.verifies(signature, of: fact, by: signer.publicKey))
+      #expect(!signer.verifies(signature, of: fact.dropLast(), by: signer.publicKey))
+      #expect(!signer.verifies(signature.dropLast(), of: fact, by: signer.publicKey))
+      #expect(!signer.verifies(signature, of: fact, by: []))
+      // The fact's kind, the cluster and the member, then the fields as they travel.
+      let kind = name == "alive" ? MessageKind.signedAlive : MessageKind.signedLeft
+      let fields = Array(fact.dropFirst(FactBytes.header))
+      let made = fields.withUnsafeBytes {
+        FactBytes.fact(
+          kind, cluster: Neighbourhood.openKey(clusterName: ""), id: StableID(name: "alpha").value, fields: $0
+        )
+      }
+      #expect(made == fact)
+      let between = name == "alive" ? fields + signer.publicKey : Array(fact[9..<17]) + fields
+      #expect(message == [kind] + between + signature)
+    }
   }
 
   @Test("the documented key file is one")

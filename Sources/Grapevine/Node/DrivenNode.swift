@@ -45,19 +45,20 @@ public final class DrivenNode {
   ///   - configuration: The limits and times of the protocol.
   ///   - dataDirectory: Where the node keeps its members over a restart; see `GossipNode.Configuration`.
   ///   - layer: What is done to every datagram on its way; see `GossipNode.Configuration`.
+  ///   - signer: Who signs what the node says of itself; see `GossipNode.Configuration`.
   /// - Throws: `TransportError` when the address cannot be used, `AddressError` when others cannot reach the node at
   ///   the one to advertise, `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory
   ///   cannot be used.
   public convenience init(
     bind: String, advertise: String? = nil, configuration: Configuration = .init(),
-    dataDirectory: String? = nil, layer: (any DatagramLayer)? = nil
+    dataDirectory: String? = nil, layer: (any DatagramLayer)? = nil, signer: (any FactAuthority)? = nil
   ) throws {
     let socket = try UDPTransport(bind: bind)
     let transport = try layer?.wrap(socket) ?? socket
     let advertised = try advertise.map { try Endpoint.advertised($0, bound: transport.localEndpoint) }
     try self.init(
-      transport: transport, advertised: advertised, configuration: configuration, dataDirectory: dataDirectory
-    )
+      transport: transport, advertised: advertised, configuration: configuration,
+      dataDirectory: dataDirectory, signer: signer)
   }
 
   /// Creates a node on any transport.
@@ -67,14 +68,16 @@ public final class DrivenNode {
   ///   - advertised: Where others reach this node, where that differs from `transport.localEndpoint`.
   ///   - configuration: The limits and times of the protocol.
   ///   - dataDirectory: Where the node keeps its members over a restart; see `GossipNode.Configuration`.
+  ///   - signer: Who signs what the node says of itself; see `GossipNode.Configuration`.
   /// - Throws: `ConfigurationError` when a limit is invalid, `SnapshotError` when the data directory cannot be used.
   public init(
     transport: any DatagramTransport, advertised: Endpoint? = nil, configuration: Configuration = .init(),
-    dataDirectory: String? = nil
+    dataDirectory: String? = nil, signer: (any FactAuthority)? = nil
   ) throws {
     let keeper = try SnapshotKeeper(directory: dataDirectory, for: configuration)
     driver = try NodeDriver(
-      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper)
+      configuration: configuration, transport: transport, advertised: advertised, keeper: keeper,
+      authority: signer)
   }
 
   /// The identity of this run of the node.

@@ -48,6 +48,12 @@ extension GossipNode {
     /// Default: nothing, so that they travel as they are; chosen here.
     public var layer: (any DatagramLayer)?
 
+    /// Who signs what the node says of itself, and checks what others say: `MemberSigner` of `GrapevineSecurity`. All
+    /// members of a cluster sign, or none does: who does not is no member where others do.
+    ///
+    /// Default: nobody, so that members are taken at their word, and at each other's; chosen here.
+    public var signer: (any FactAuthority)?
+
     /// What carries the datagrams of a node. All members of a cluster need not choose the same, as long as each two
     /// that meet have one in common.
     public enum Transport: Sendable, Equatable {

@@ -91,10 +91,11 @@ public actor GossipNode {
     }
     try self.init(
       configuration.core, transport: carrier, advertised: advertised,
-      dataDirectory: configuration.dataDirectory, tupleKeeper: try await .open(configuration.tupleStorage))
+      dataDirectory: configuration.dataDirectory, tupleKeeper: try await .open(configuration.tupleStorage),
+      signer: configuration.signer)
   }
 
-  /// Creates a node on an in-memory network, with a layer around its datagrams if one is given.
+  /// Creates a node on an in-memory network, with a layer around its datagrams and a signer if they are given.
   ///
   /// - Throws: `TransportError` when the network has no free port, `ConfigurationError` when a limit is
   ///   invalid, `SnapshotError` when the data directory cannot be used, `TupleStoreError` when the store of tuples
@@ -102,24 +103,24 @@ public actor GossipNode {
   public init(
     on network: MemoryNetwork, port: UInt16 = 0, core: GrapevineCore.Configuration = .init(),
     dataDirectory: String? = nil, tupleStorage: (any TupleStorage)? = nil,
-    layer: (any DatagramLayer)? = nil
+    layer: (any DatagramLayer)? = nil, signer: (any FactAuthority)? = nil
   ) async throws {
     let transport = try network.bind(port: port)
     try self.init(
       core, transport: layer?.wrap(transport) ?? transport, advertised: nil, dataDirectory: dataDirectory,
-      tupleKeeper: try await .open(tupleStorage))
+      tupleKeeper: try await .open(tupleStorage), signer: signer)
   }
 
   private init(
     _ core: GrapevineCore.Configuration, transport: any DatagramTransport, advertised: Endpoint?,
-    dataDirectory: String?, tupleKeeper: TupleKeeper?
+    dataDirectory: String?, tupleKeeper: TupleKeeper?, signer: (any FactAuthority)?
   ) throws {
     loop = try EventLoop()
     let keeper = try SnapshotKeeper(directory: dataDirectory, for: core)
     snapshotRecovery = keeper?.recovery ?? .none
     client = try NodeClient(
       configuration: core, transport: transport, advertised: advertised, keeper: keeper,
-      tupleKeeper: tupleKeeper)
+      tupleKeeper: tupleKeeper, signer: signer)
     tupleWriter = tupleKeeper?.writer
     tupleRecovery = tupleKeeper?.recovery ?? .none
     outbox = client.outbox

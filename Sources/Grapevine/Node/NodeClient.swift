@@ -54,11 +54,11 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
 
   init(
     configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint?,
-    keeper: SnapshotKeeper?, tupleKeeper: TupleKeeper?
+    keeper: SnapshotKeeper?, tupleKeeper: TupleKeeper?, signer: (any FactAuthority)?
   ) throws(ConfigurationError) {
     driver = try NodeDriver(
       configuration: configuration, transport: transport, advertised: advertised, keeper: keeper,
-      tupleKeeper: tupleKeeper)
+      tupleKeeper: tupleKeeper, authority: signer)
     // The node's own: a layer around the transport takes its share of each datagram.
     let core = driver.node.configuration
     outbox = Outbox(

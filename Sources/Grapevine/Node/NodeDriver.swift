@@ -22,20 +22,24 @@ final class NodeDriver {
   let keeper: SnapshotKeeper?
   /// What keeps the tuples over a restart, if anything does.
   let tupleKeeper: TupleKeeper?
+  /// Who signs for the node and checks for it, in a cluster whose members sign.
+  let authority: (any FactAuthority)?
   /// Whether the node joins through members that it remembers, and not through contacts it was given.
   private var isReturning = false
 
   /// Creates a node that others reach at `advertised`, or else where the transport is bound when that is one place.
   init(
     configuration: Configuration, transport: any DatagramTransport, advertised: Endpoint? = nil,
-    keeper: SnapshotKeeper? = nil, tupleKeeper: TupleKeeper? = nil
+    keeper: SnapshotKeeper? = nil, tupleKeeper: TupleKeeper? = nil, authority: (any FactAuthority)? = nil
   ) throws(ConfigurationError) {
     self.transport = transport
     self.advertised = advertised ?? transport.localEndpoint.ifConcrete
     self.keeper = keeper
     self.tupleKeeper = tupleKeeper
+    self.authority = authority
     try configuration.validate()
     var configuration = configuration
+    configuration.membership?.identityKey = authority?.publicKey ?? []
     configuration.leaveRoom(transport.overhead)
     var entropy = SystemRandomNumberGenerator()
     node = try Node(
@@ -59,6 +63,7 @@ final class NodeDriver {
       } else {
         node.receive(
           transport.datagram(index).bytes, from: transport.source(index), now: now, into: &effects)
+        settleFacts(now: now)
       }
     }
     // Answers to strangers are not kept: what fills the buffer leaves before the next batch comes.
@@ -77,10 +82,17 @@ final class NodeDriver {
     return send(now: now)
   }
 
+  /// Signs what is to be signed, and checks what is to be checked.
+  private func settleFacts(now: Instant) {
+    guard let authority else { return }
+    node.settleFacts(with: authority, now: now, into: &effects)
+  }
+
   /// Sends all there is to send.
   ///
   /// - Returns: False when the transport takes no more for now.
   func send(now: Instant) -> Bool {
+    settleFacts(now: now)
     while true {
       let more = node.flush(now: now, into: &effects)
       guard effects.datagrams.count > 0 else { return true }
@@ -102,15 +114,18 @@ final class NodeDriver {
       isReturning = contacts.isEmpty && !chosen.isEmpty
     }
     node.join(chosen, now: MonotonicClock.now(), into: &effects)
+    settleFacts(now: MonotonicClock.now())
   }
 
   func leave() {
     if node.lifecycle == .connected { keeper?.part(node.memberSnapshot) }
     node.leave(now: MonotonicClock.now(), into: &effects)
+    settleFacts(now: MonotonicClock.now())
   }
 
   func setTags(_ tags: [String: String]) throws(MemberDataError) {
     try node.setTags(tags, now: MonotonicClock.now())
+    settleFacts(now: MonotonicClock.now())
     keeper?.noteChange()
   }
 

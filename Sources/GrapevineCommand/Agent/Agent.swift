@@ -55,6 +55,7 @@ actor Agent {
       keys = try options.readKeys()
       var configuration = options.node
       configuration.layer = keys
+      configuration.signer = try options.readIdentity()
       let node = try await GossipNode(configuration)
       self.node = node
       reachable.withLock { $0 = node }

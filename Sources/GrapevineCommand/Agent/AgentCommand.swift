@@ -78,6 +78,12 @@ enum AgentCommand {
         name: "--probe-interval", placeholder: "S", value: .real(0.1...60, default: 1),
         help: "Seconds between two probes of members, one each; the longer, the later a failure is seen"),
       Option(
+        name: "--identity", placeholder: "FILE", value: .text(default: ""),
+        help:
+          "The file of this member's identity, of 'grapevine keygen --identity': sign what it says of itself, and take "
+          + "no other member's word for what one says of itself. All agents of a cluster have one, or none has",
+        defaultText: "none: nothing is signed"),
+      Option(
         name: "--keys", placeholder: "FILE", value: .text(default: ""),
         help:
           "The file of the cluster's keys, of 'grapevine keygen': seal what is sent, and accept what others sealed. "

@@ -28,6 +28,8 @@ struct AgentOptions: Sendable {
   var answerCommand: String?
   /// The file of the keys that seal; nil when nothing is sealed.
   var keyFile: String?
+  /// The file of the identity that signs what the agent says of itself; nil when nothing is signed.
+  var identityFile: String?
   /// What is sent and accepted with keys.
   var policy = PlaintextPolicy.sealedOnly
 
@@ -106,6 +108,13 @@ struct AgentOptions: Sendable {
 
   /// The file of keys, and what is sent and accepted.
   private mutating func readSealing(_ arguments: Arguments) throws(UsageError) {
+    if arguments.has("--identity") {
+      guard !arguments.text("--identity").isEmpty else {
+        throw AgentCommand.table.failure(
+          "--identity is empty; it must be a file that 'grapevine keygen --identity' made")
+      }
+      identityFile = arguments.text("--identity")
+    }
     guard arguments.has("--keys") else {
       guard !arguments.has("--plaintext") else {
         throw AgentCommand.table.failure("--plaintext means nothing without --keys: without, all is plain")
@@ -123,6 +132,12 @@ struct AgentOptions: Sendable {
   func readKeys() throws(SecurityError) -> ClusterKeys? {
     guard let keyFile else { return nil }
     return try ClusterKeys(file: keyFile, policy: policy)
+  }
+
+  /// The identity of `--identity`; nil without it.
+  func readIdentity() throws(SecurityError) -> MemberSigner? {
+    guard let identityFile else { return nil }
+    return try MemberSigner(file: identityFile)
   }
 
   /// Refuses what cannot be an address; a host that is a name is looked up later.

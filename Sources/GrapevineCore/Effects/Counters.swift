@@ -105,6 +105,12 @@ public struct Counters: Sendable, Equatable {
   public var newsReceived: UInt64 = 0
   /// News dropped: incarnations too far ahead of what is known.
   public var newsIncredible: UInt64 = 0
+  /// Signed facts about members that were right and news.
+  public var factsVerified: UInt64 = 0
+  /// Facts about members that count for nothing: not signed where they must be, wrongly, or with another's key.
+  public var factsRefused: UInt64 = 0
+  /// Signed facts for which there was no room until they were checked.
+  public var factsDropped: UInt64 = 0
   /// Times a link was so far behind with news that some were not told on it.
   public var newsSkipped: UInt64 = 0
   /// Times the table of members was compared with a neighbour's that differed.

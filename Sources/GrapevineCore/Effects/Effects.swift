@@ -16,6 +16,8 @@ public struct Effects: ~Copyable {
   public internal(set) var outcomes: [DirectOutcome] = []
   /// What became of large messages, in order.
   public internal(set) var transfers: [TransferUpdate] = []
+  /// What members are said to have signed, to be checked and given back to the node; see `Node.settleFacts`.
+  public internal(set) var facts: [SignedFact] = []
   /// Events to report, in order.
   public internal(set) var events: [Event] = []
 
@@ -58,6 +60,9 @@ public struct Effects: ~Copyable {
 
   /// Forgets what became of large messages: it was reported.
   public mutating func removeTransfers() { transfers.removeAll(keepingCapacity: true) }
+
+  /// Forgets the facts: they were checked.
+  public mutating func removeFacts() { facts.removeAll(keepingCapacity: true) }
 
   /// Forgets the events: they were reported.
   public mutating func removeEvents() { events.removeAll(keepingCapacity: true) }

@@ -56,6 +56,8 @@ struct MemberTable: ~Copyable {
   private let data: FixedTable<UInt8>
   private let index: PlaceIndex
   private let key: SecretKey
+  /// With what members have proven what they said of themselves.
+  let proofs: MemberProofs
   /// The members by status.
   private(set) var counts = MemberCounts()
   /// Places from here on were never used.
@@ -65,7 +67,8 @@ struct MemberTable: ~Copyable {
   /// Free places below `placesUsed`, the last one linked by `next`.
   private var freeCount = 0
 
-  init(capacity: Int, using generator: inout Generator) {
+  init(capacity: Int, signs: Bool = false, using generator: inout Generator) {
+    proofs = MemberProofs(capacity: capacity, isOn: signs)
     entries = FixedTable(count: capacity)
     data = FixedTable(count: capacity * MemberData.lengthLimit)
     index = PlaceIndex(capacity: capacity)
@@ -173,6 +176,7 @@ struct MemberTable: ~Copyable {
       $0.isOrdered = isOrdered
       $0.isListed = isListed
     }
+    proofs.clear(place)
     index.enter(place, hash(entry.id))
     return (place, forgotten)
   }
@@ -268,11 +272,22 @@ extension MemberTable {
   /// - Returns: False when there is no room; nothing was written.
   func writeAlive(_ place: Int, to writer: inout Writer) -> Bool {
     let entry = entries[place]
+    let proof = proofs.isOn ? SignedFact.keyLength + SignedFact.signatureLength : 0
     guard
-      writer.remaining >= AliveNews.lengthLimit - MemberData.lengthLimit
+      writer.remaining >= AliveNews.lengthLimit - MemberData.lengthLimit + proof
         + Int(entry.nameLength) + Int(entry.tagsLength)
     else { return false }
-    writer.write(MessageKind.alive)
+    writer.write(proofs.isOn ? MessageKind.signedAlive : MessageKind.alive)
+    writeFields(place, to: &writer)
+    guard proofs.isOn else { return true }
+    writer.write(proofs.key(place))
+    writer.write(proofs.signature(place))
+    return true
+  }
+
+  /// Writes the fields of what a member says of itself, for which there is room.
+  func writeFields(_ place: Int, to writer: inout Writer) {
+    let entry = entries[place]
     writer.writeVariable(UInt64(entry.incarnation))
     writer.write(entry.run)
     writer.write(endpoint: entry.endpoint)
@@ -281,6 +296,15 @@ extension MemberTable {
     writer.write(name(place))
     writer.writeVariable(UInt64(entry.tagsLength))
     writer.write(tags(place))
+  }
+
+  /// Writes the goodbye of a member that signed it.
+  private func writeSignedLeft(_ place: Int, to writer: inout Writer) -> Bool {
+    guard writer.remaining >= SignedLeft.lengthLimit else { return false }
+    writer.write(MessageKind.signedLeft)
+    writer.write(entries[place].id)
+    SignedLeft(incarnation: entries[place].incarnation, run: entries[place].run).write(to: &writer)
+    writer.write(proofs.signature(place))
     return true
   }
 
@@ -291,8 +315,13 @@ extension MemberTable {
     let entry = entries[place]
     guard let status = MemberStatus(rawValue: entry.status) else { return true }
     let start = writer.count
+    let isOwnWord = status == .alive || status == .left
+    // What a member says of itself nobody can say for it.
+    guard !proofs.isOn || !isOwnWord || proofs.isSigned(place) else { return true }
     if status == .alive {
       guard writeAlive(place, to: &writer) else { return false }
+    } else if status == .left, proofs.isOn {
+      guard writeSignedLeft(place, to: &writer) else { return false }
     } else {
       guard writer.remaining >= Verdict.lengthLimit else { return false }
       Verdict(

@@ -137,6 +137,7 @@ extension Membership {
         send(
           MessageKind.pingAnswer, number: number, to: source, run: sender.run, withNews: sender.isKnown,
           isAccused: sender.accusesUs && (sender.isKnown || isBrief), counters: &counters, into: &effects)
+        if sender.accusesUs, sender.isKnown { promise(sender) }
       case MessageKind.pingRequest:
         let number = try cursor.read(UInt32.self)
         let id = try cursor.read(UInt64.self)
@@ -158,7 +159,8 @@ extension Membership {
 
   /// Whether an answer with what this node says of itself is at most three times as long as the shortest frame
   /// that accuses and asks it, of 36 bytes: strangers get no long answers. Without name and tags it has 62.
-  private var isBrief: Bool { rules.name.utf8.count + tags.count <= 46 }
+  /// A signature is too long for that.
+  private var isBrief: Bool { !rules.signs && rules.name.utf8.count + tags.count <= 46 }
 
   /// Who sent a member frame.
   struct Sender {

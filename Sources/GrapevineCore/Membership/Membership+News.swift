@@ -3,7 +3,7 @@
 extension Membership {
   /// Incarnations that a piece of news may be ahead of what is known. Chosen here: nobody refutes so often
   /// between two things that are heard of it, and numbers so far apart are compared rightly.
-  private static var leapLimit: UInt32 { 1 << 16 }
+  static var leapLimit: UInt32 { 1 << 16 }
 
   /// Takes a piece of news.
   ///
@@ -17,8 +17,17 @@ extension Membership {
     now: Instant, counters: inout Counters, into effects: inout Effects
   ) throws(DecodeError) -> Bool {
     counters.newsReceived &+= 1
+    if rules.signs, kind == MessageKind.signedAlive || kind == MessageKind.signedLeft {
+      return try onFact(
+        kind, from: slot, isContents: isContents, sender: sender, &cursor, now: now, counters: &counters,
+        into: &effects)
+    }
     guard kind != MessageKind.alive else {
       let alive = try AliveNews(from: &cursor)
+      guard !rules.signs else {
+        counters.factsRefused &+= 1
+        return false
+      }
       let isOwnWord = sender.map { $0.run == alive.run && $0.endpoint == alive.endpoint } ?? false
       // A stranger can speak of itself only.
       guard isOpen, isOwnWord || sender?.isKnown ?? true else { return false }
@@ -31,12 +40,20 @@ extension Membership {
     guard isOpen, isAnnounced, let place = table.find(verdict.id) else { return false }
     let entry = table[place]
     if place == MemberTable.own {
+      guard !rules.signs else { return onClaim(ofOwn: verdict.incarnation, now: now, counters: &counters) }
       guard !hasLeft else { return false }
       if !entry.isOlder(than: verdict.incarnation), entry.incarnation != verdict.incarnation { return true }
       refute(above: verdict.incarnation, now: now, counters: &counters)
       return true
     }
     guard sender?.isKnown ?? true else { return false }
+    if rules.signs {
+      guard verdict.status != .left else {
+        counters.factsRefused &+= 1
+        return false
+      }
+      guard isClaimInTime(verdict.incarnation, place) else { return false }
+    }
     guard isCredible(verdict.incarnation, place, now: now, &counters) else { return false }
     // What concerns an earlier incarnation is over.
     guard entry.incarnation == verdict.incarnation || entry.isOlder(than: verdict.incarnation) else {
@@ -60,6 +77,10 @@ extension Membership {
       guard entry.isLiving else { return }
       suspect(
         place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
+    case .failed where entry.isLiving && rules.signs:
+      // Whoever says so has seen no more than whoever suspects it.
+      suspect(
+        place, incarnation: verdict.incarnation, by: verdict.accuser, from: slot, now: now, into: &effects)
     case .failed where entry.isLiving && ablations.contains(.surprise):
       fail(place, by: verdict.accuser, from: slot, now: now, into: &effects)
     case .failed where entry.isLiving:
@@ -75,15 +96,22 @@ extension Membership {
         suspects.due = min(suspects.due, deadline(of: place))
       }
     case .left where entry.status != MemberStatus.left.rawValue:
-      table.update(place) {
-        $0.status = MemberStatus.left.rawValue
-        $0.incarnation = verdict.incarnation
-        $0.since = now
-      }
-      push(place, from: slot, now: now)
-      report(.left, place, into: &effects)
+      leave(place, incarnation: verdict.incarnation, from: slot, now: now, into: &effects)
     case .failed, .left, .alive: return
     }
+  }
+
+  /// A member has said goodbye.
+  mutating func leave(
+    _ place: Int, incarnation: UInt32, from slot: Int?, now: Instant, into effects: inout Effects
+  ) {
+    table.update(place) {
+      $0.status = MemberStatus.left.rawValue
+      $0.incarnation = incarnation
+      $0.since = now
+    }
+    push(place, from: slot, now: now)
+    report(.left, place, into: &effects)
   }
 
   /// Whether a member can have come to an incarnation; if not, it is asked itself.
@@ -112,18 +140,25 @@ extension Membership {
 
 // ALIVE.
 extension Membership {
-  private mutating func onAlive(
+  /// Takes what a member says of itself.
+  ///
+  /// - Returns: Whether that is what is known of another member now.
+  @discardableResult
+  mutating func onAlive(
     _ alive: AliveNews, from slot: Int?, isContents: Bool, now: Instant, counters: inout Counters,
     into effects: inout Effects
-  ) {
-    guard alive.endpoint.isUsable else { return }
+  ) -> Bool {
+    guard alive.endpoint.isUsable else { return false }
     let id = alive.id
-    guard id != ownID else { return onOwn(alive, now: now, counters: &counters, into: &effects) }
+    guard id != ownID else {
+      onOwn(alive, now: now, counters: &counters, into: &effects)
+      return false
+    }
     guard let place = table.find(id) else {
       return add(alive, id, from: slot, isContents: isContents, now: now, counters: &counters, into: &effects)
     }
     let entry = table[place]
-    guard isCredible(alive.incarnation, place, now: now, &counters) else { return }
+    guard rules.signs || isCredible(alive.incarnation, place, now: now, &counters) else { return false }
     // Of one that is only remembered from an earlier run of this node, what it was then is news.
     let isTie = entry.incarnation == alive.incarnation && (entry.run < alive.run || entry.isRecalled)
     guard entry.isOlder(than: alive.incarnation) || isTie else {
@@ -133,7 +168,7 @@ extension Membership {
       if entry.isGone, entry.run != alive.run {
         challenge(alive, place, now: now, counters: &counters, into: &effects)
       }
-      return
+      return false
     }
     let change = change(of: entry, by: alive, place, &counters)
     table.update(place) {
@@ -152,6 +187,7 @@ extension Membership {
     enterOrder(place)
     if !(isContents && isNewcomer) { push(place, from: slot, now: now) }
     if let change { report(change, place, into: &effects) }
+    return true
   }
 
   /// What a later incarnation of a known member means.
@@ -190,7 +226,7 @@ extension Membership {
   private mutating func add(
     _ alive: AliveNews, _ id: UInt64, from slot: Int?, isContents: Bool, now: Instant,
     counters: inout Counters, into effects: inout Effects
-  ) {
+  ) -> Bool {
     var entry = MemberEntry()
     entry.id = id
     entry.run = alive.run
@@ -201,7 +237,7 @@ extension Membership {
     entry.status = MemberStatus.alive.rawValue
     guard let (place, forgotten) = table.add(entry) else {
       counters.membersRefused &+= 1
-      return
+      return false
     }
     if let forgotten {
       counters.membersForgotten &+= 1
@@ -212,6 +248,7 @@ extension Membership {
     enterOrder(place)
     if !(isContents && isNewcomer) { push(place, from: slot, now: now) }
     report(.joined, place, into: &effects)
+    return true
   }
 
   mutating func enterOrder(_ place: Int) {

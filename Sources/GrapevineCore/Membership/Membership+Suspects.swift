@@ -14,7 +14,11 @@ extension Membership {
     let isOurs = accuser == ownID
     if entry.isSuspect, entry.incarnation == incarnation {
       confirm(place, by: accuser, from: slot, now: now)
-      if isOurs { table.note(place) { $0.isAccusedHere = true } }
+      if isOurs {
+        table.note(place) { $0.isAccusedHere = true }
+        // What others say of it counts from now on.
+        if rules.signs { suspects.due = min(suspects.due, deadline(of: place)) }
+      }
       suspects.isAnyOurs = suspects.isAnyOurs || isOurs
       return
     }
@@ -36,6 +40,8 @@ extension Membership {
     suspects.isAnyOurs = suspects.isAnyOurs || isOurs
     push(place, from: slot, now: now)
     if entry.isAlive { report(.suspected, place, into: &effects) }
+    // Where anybody can accuse in anybody's name, this node sees for itself.
+    if rules.signs, !isOurs { order.hasten(place) }
   }
 
   /// Lifeguard: each member that agrees makes a suspicion shorter, up to K of them, and others hear of each.
@@ -61,7 +67,8 @@ extension Membership {
   func deadline(of place: Int) -> Instant {
     let entry = table[place]
     let maximum = ablations.contains(.confirmations) ? 1 : rules.suspicionMaximum
-    let confirmations = Int(entry.confirmations)
+    // Accusations are not signed: they make a suspicion shorter only where this node got no answer either.
+    let confirmations = rules.signs && !entry.isAccusedHere ? 0 : Int(entry.confirmations)
     let timeout = Suspicion.timeout(
       period: period, factor: rules.suspicionFactor, maximum: maximum, members: table.livingCount,
       confirmations: confirmations)

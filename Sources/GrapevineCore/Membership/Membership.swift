@@ -79,6 +79,9 @@ struct Membership: ~Copyable {
   var linkCount = 0
   /// Members with whom a link would be good.
   var introductions = Introductions()
+  /// Whether what this node says of itself waits for its signature, and who is told when it has it.
+  var isAwaitingSignature = false
+  var accusers: [Sender] = []
 
   init(identity: MemberID, configuration: Configuration, advertised: Endpoint?, seed: UInt64) {
     rules = configuration.membership ?? MembershipRules()
@@ -91,7 +94,7 @@ struct Membership: ~Copyable {
     generator = Generator(seed: seed)
     numberKey = SecretKey(using: &generator)
     let capacity = isEnabled ? rules.capacity : 1
-    table = MemberTable(capacity: capacity, using: &generator)
+    table = MemberTable(capacity: capacity, signs: rules.signs, using: &generator)
     news = NewsQueue(capacity: capacity)
     linkNews = LinkNews(capacity: capacity, links: isEnabled ? configuration.linkSlots : 1)
     order = ProbeOrder(capacity: capacity)
@@ -111,6 +114,7 @@ struct Membership: ~Copyable {
       + LinkNews.bytes(capacity: rules.capacity, links: configuration.linkSlots)
       + rules.capacity * 2 * MemoryLayout<UInt32>.stride
       + CallTable.usualCapacity * MemoryLayout<Call>.stride
+      + (rules.signs ? MemberProofs.bytes(capacity: rules.capacity) : 0)
   }
 
   /// The living members but this node.
@@ -243,6 +247,11 @@ extension Membership {
     }
     push(MemberTable.own, from: nil, now: now)
     probe = Probe()
+    if !isAwaitingSignature { sayGoodbye(counters: &counters, into: &effects) }
+  }
+
+  /// Tells a few members of a goodbye.
+  mutating func sayGoodbye(counters: inout Counters, into effects: inout Effects) {
     for _ in 0..<Self.farewells {
       guard let place = table.random(using: &generator) else { break }
       tell(place, counters: &counters, into: &effects)
@@ -252,6 +261,7 @@ extension Membership {
   /// Whether every one of some links has told all there is to tell.
   func hasTold(_ slots: SlotMask) -> Bool {
     guard isEnabled else { return true }
+    guard !isAwaitingSignature else { return false }
     var rest = slots
     while rest != 0 {
       if !linkNews.hasTold(rest.trailingZeroBitCount) { return false }
@@ -272,6 +282,9 @@ extension Membership {
     calls.removeAll()
     sync = SyncState()
     (periodAt, againAt, reconnectAt, hintAt) = (.never, .never, .never, .never)
+    table.proofs.unsign(MemberTable.own)
+    isAwaitingSignature = false
+    accusers.removeAll()
     if !hasLeft, table[MemberTable.own].id != 0 {
       table.update(MemberTable.own) { $0.status = MemberStatus.left.rawValue }
     }
@@ -279,6 +292,12 @@ extension Membership {
 
   /// Has everybody told of what is new about a place.
   mutating func push(_ place: Int, from slot: Int?, now: Instant) {
+    guard place != MemberTable.own || !rules.signs else { return awaitSignature() }
+    spread(place, from: slot, now: now)
+  }
+
+  /// Has everybody told of what is new about a place, and signed if it must be.
+  mutating func spread(_ place: Int, from slot: Int?, now: Instant) {
     // Each link counts as one of the times that SWIM tells it, but for half of them.
     news.push(place, times: min(linkCount, transmissions / 2))
     linkNews.push(place, from: slot, now: now)

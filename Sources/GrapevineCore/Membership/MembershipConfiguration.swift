@@ -67,6 +67,15 @@ public struct MembershipRules: Sendable, Equatable {
   /// Default: 10 s, chosen here: a third of memberlist's, since equal tables cost one number.
   public var syncInterval = Duration.seconds(10)
 
+  /// The public key with which the node signs what it says of itself, `SignedFact.keyLength` bytes; empty where
+  /// members sign nothing. All members of a cluster sign, or none does.
+  ///
+  /// Drivers set it from their `FactAuthority`. Default: none, chosen here: keys have to be made first.
+  public var identityKey: [UInt8] = []
+
+  /// Whether members sign what they say of themselves.
+  var signs: Bool { !identityKey.isEmpty }
+
   /// Whether periods begin at multiples of the interval, at all members at once, as the analysis of SWIM has it.
   ///
   /// Default: no, chosen here: members that probe in step share the network badly.

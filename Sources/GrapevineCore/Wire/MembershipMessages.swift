@@ -17,6 +17,8 @@
 //   FAILED     id(8)  incarnation(v)  by(8)
 //   LEFT       id(8)  incarnation(v)
 //
+// Where members sign, other messages stand for ALIVE and LEFT: see SignedMessages.swift.
+//
 // On links only:
 //
 //   CLAIM      id(8)                               0: whoever is at my address

@@ -38,11 +38,22 @@ public enum IdentityFile {
   ///
   /// - Throws: `fileMissing` without its directory, `fileNotPrivate`, `fileSystem`.
   public static func write(_ identity: borrowing MemberIdentity, to path: String) throws(SecurityError) {
+    try SecretFile(path: path).write(text(of: identity), replacing: true)
+  }
+
+  /// Puts an identity into a file that is not there yet.
+  ///
+  /// - Throws: As `write`, and `fileSystem` when there is one.
+  public static func create(_ identity: borrowing MemberIdentity, at path: String) throws(SecurityError) {
+    try SecretFile(path: path).write(text(of: identity), replacing: false)
+  }
+
+  private static func text(of identity: borrowing MemberIdentity) throws(SecurityError) -> SecretText {
     var text = try SecretText()
     text.append("# Whoever can read this file can speak as this member.\n\(title) 1\n")
     text.append("member \(identity.publicKey)\nseed ")
     text.append(digitsOf: identity.seed)
     text.append("\n")
-    try SecretFile(path: path).write(text, replacing: true)
+    return text
   }
 }

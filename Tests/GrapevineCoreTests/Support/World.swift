@@ -55,6 +55,8 @@ final class Member {
   var deliveries: [Delivery] = []
   var events: [Event] = []
   var changes: [Change] = []
+  /// Who signs for it, where members sign.
+  var authority: PlayedAuthority?
   /// Whether the application takes messages; while not, its buffer fills.
   var takesDeliveries = true
   var isRunning = true
@@ -138,12 +140,15 @@ final class World {
   @discardableResult
   func add(
     _ number: Int, id: UInt64? = nil, configuration: Configuration = World.small,
-    deliveryMessages: Int = 4_096, knowsAddress: Bool = false
+    deliveryMessages: Int = 4_096, knowsAddress: Bool = false, authority: PlayedAuthority? = nil
   ) throws -> Member {
+    var configuration = configuration
+    if let authority { configuration.membership?.identityKey = authority.publicKey }
     let member = try Member(
       id ?? UInt64(number), at: Self.endpoint(number), configuration: configuration,
       seed: UInt64(number) &* 7_919 &+ (id ?? 0), deliveryMessages: deliveryMessages,
       knowsAddress: knowsAddress)
+    member.authority = authority
     members.append(member)
     return member
   }
@@ -227,6 +232,7 @@ final class World {
 
   func inject(_ bytes: [UInt8], into member: Member, from source: Endpoint) {
     member.node.receive(bytes.span.bytes, from: source, now: now, into: &member.effects)
+    settleFacts(member)
     settle(member)
   }
 
@@ -276,10 +282,16 @@ final class World {
     inject(packet.bytes, into: member, from: packet.source)
   }
 
+  private func settleFacts(_ member: Member) {
+    guard let authority = member.authority else { return }
+    member.node.settleFacts(with: authority, now: now, into: &member.effects)
+  }
+
   /// Does what a driver does after every input.
   func settle(_ member: Member) {
     member.node.setTimeOfDay(milliseconds: timeOfDay(member), now: now)
     member.node.advance(now: now, into: &member.effects)
+    settleFacts(member)
     var more = true
     while more {
       more = member.node.flush(now: now, into: &member.effects)
