@@ -7,6 +7,8 @@ import Testing
 private final class WalledTransport: DatagramTransport {
   let inner: UDPTransport
   var letsIn = false
+  /// Batches that it takes before it says that the system's buffer is full.
+  var room = Int.max
 
   init() throws { inner = try UDPTransport(bind: "127.0.0.1:0") }
 
@@ -21,7 +23,11 @@ private final class WalledTransport: DatagramTransport {
   func datagram(_ index: Int) -> UnsafeRawBufferPointer { inner.datagram(index) }
   func isTruncated(_ index: Int) -> Bool { inner.isTruncated(index) }
   func source(_ index: Int) -> Endpoint { inner.source(index) }
-  func send(_ buffer: borrowing DatagramBuffer, from first: Int) -> Int { inner.send(buffer, from: first) }
+  func send(_ buffer: borrowing DatagramBuffer, from first: Int) -> Int {
+    guard room > 0 else { return 0 }
+    room -= 1
+    return inner.send(buffer, from: first)
+  }
 }
 
 /// A path that can be asked within an expectation.
@@ -104,6 +110,23 @@ struct FallbackTests {
     let second = try FallbackTransport(bind: "127.0.0.1:0")
     transfer(1_000, from: first, to: second)
     #expect(first.streams == StreamCounters())
+  }
+
+  @Test("what the system's buffer for UDP does not take is sent when the descriptor is ready again")
+  func fullBuffer() throws {
+    let udp = try WalledTransport()
+    udp.room = 0
+    let node = try FallbackTransport(udp, streams: StreamTransport(bind: udp.localEndpoint))
+    let other = try UDPTransport(bind: "127.0.0.1:0")
+    var buffer = DatagramBuffer()
+    buffer.append([1], to: other.localEndpoint)
+    #expect(!isReadable(node.fileDescriptor, milliseconds: 0))
+    #expect(node.send(buffer, from: 0) == 0)
+    #expect(isReadable(node.fileDescriptor) && node.receive() == 0)
+    udp.room = 1
+    #expect(node.send(buffer, from: 0) == 1)
+    #expect(!isReadable(node.fileDescriptor, milliseconds: 0))
+    #expect(other.take(1) == [[1]])
   }
 
   @Test("blocked UDP gives way to streams, and comes back when the wall opens")
