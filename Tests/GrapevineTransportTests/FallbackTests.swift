@@ -67,9 +67,18 @@ struct FallbackTests {
       #expect(path.decide(hasStream: false, now: at(time)) == .udp)
     }
     let two = Way()
+    _ = two.hear(hasStream: false, now: at(0))
     #expect(two.decide(hasStream: false, now: at(0)) == .udp)
     #expect(two.decide(hasStream: false, now: at(2_000)) == .udp)
     #expect(two.decide(hasStream: false, now: at(2_001)) == .stream)
+  }
+
+  @Test("a peer that was never heard is tried by stream at the second datagram, a moment after the first")
+  func neverHeard() {
+    let path = Way()
+    #expect(path.decide(hasStream: false, now: at(0)) == .udp)
+    #expect(path.decide(hasStream: false, now: at(199)) == .udp)
+    #expect(path.decide(hasStream: false, now: at(200)) == .stream)
   }
 
   @Test("who comes by stream and was never heard by UDP is answered by stream at once")
@@ -104,12 +113,17 @@ struct FallbackTests {
     #expect(path.usesStream)
   }
 
-  @Test("without streams in use all goes by UDP")
+  @Test("where UDP gets through, all goes by UDP")
   func plain() throws {
-    let first = try FallbackTransport(bind: "127.0.0.1:0")
-    let second = try FallbackTransport(bind: "127.0.0.1:0")
-    transfer(1_000, from: first, to: second)
-    #expect(first.streams == StreamCounters())
+    let nodes = [try FallbackTransport(bind: "127.0.0.1:0"), try FallbackTransport(bind: "127.0.0.1:0")]
+    let bench = Bench(nodes)
+    for round in 1...20 {
+      nodes[0].send((0..<50).map(content), to: nodes[1].localEndpoint)
+      nodes[1].send((0..<50).map(content), to: nodes[0].localEndpoint)
+      #expect(bench.drive { bench.arrived.allSatisfy { $0.count == round * 50 } })
+    }
+    #expect(bench.arrived[0].allSatisfy { $0.source == nodes[1].localEndpoint })
+    #expect(nodes.allSatisfy { $0.streams == StreamCounters() && $0.counters.datagramsSent == 1_000 })
   }
 
   @Test("what the system's buffer for UDP does not take is sent when the descriptor is ready again")

@@ -260,8 +260,11 @@ public final class FallbackTransport: DatagramTransport {
     }
     let connection = streams.sender(to: peer, now: now)
     guard let connection, connection.state == .open else {
-      // Until there is a stream, UDP is as good as anything.
+      // Until there is a stream, UDP is as good as anything; what comes twice is known by the protocol.
       outgoing.append(datagram, to: peer)
+      if let connection, paths[peer]?.lastHeard == nil {
+        streams.enqueue(datagram, over: connection, now: now)
+      }
       return
     }
     if paths[peer]?.takeProbe(now: now) == true {

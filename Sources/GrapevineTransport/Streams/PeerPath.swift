@@ -32,6 +32,10 @@ struct PeerPath {
   static let silence: Nanoseconds = 1_000_000_000
   /// Datagrams without an answer that make silence. Chosen here: some are never answered.
   static let silentDatagrams = 3
+  /// As above for a peer that was never heard by UDP, which costs an attempt to connect at most. Chosen here: the
+  /// second attempt of a node to join goes both ways.
+  static let firstSilence: Nanoseconds = 200_000_000
+  static let firstSilentDatagrams = 2
   /// A pause after which silence is counted anew. Chosen here: in a pause nobody is expected to answer.
   static let pause: Nanoseconds = 5_000_000_000
   /// How often UDP is tried while a stream is used. Chosen here: a datagram a second costs next to nothing.
@@ -61,7 +65,12 @@ struct PeerPath {
       silentSince = now
     }
     silentCount += 1
-    if silentCount >= Self.silentDatagrams, now.since(silentSince) >= Self.silence { fall() }
+    let isKnown = lastHeard != nil
+    if silentCount >= (isKnown ? Self.silentDatagrams : Self.firstSilentDatagrams),
+      now.since(silentSince) >= (isKnown ? Self.silence : Self.firstSilence)
+    {
+      fall()
+    }
     return usesStream ? .stream : .udp
   }
 
