@@ -162,15 +162,17 @@ extension Node {
     utterance.isTagged = isTagged
     utterance.call = call
     utterance.answerBy = until
-    for (index, member) in members.enumerated() {
+    var asked = 0
+    for member in members {
       do throws(DirectError) {
         _ = try direct.say(payload, as: utterance, to: member, now: now)
+        asked += 1
       } catch {
         // Nobody was asked yet, or one of them takes nothing more for now: the others' answers are worth having.
-        guard index > 0 else { throw error }
+        guard asked > 0 else { throw error }
       }
     }
-    return members.count
+    return asked
   }
 
   private mutating func broadcastQuestion(
@@ -191,7 +193,7 @@ extension Node {
       filter.key.isEmpty || MemberData.has(tags, key: filter.key, value: filter.value)
     }
     // Chosen here: 20,000 answers in a second are less than a member can take.
-    let spread = min(milliseconds / 4, UInt64(expected) / 20)
+    let spread = min(milliseconds / 4, UInt64(expected) / 20, Self.longestSpread)
     try broadcastSystem(now: now) { [id = membership.ownID] writer in
       writer.write(SystemMessage.question)
       writer.writeVariable(call)
@@ -271,6 +273,10 @@ extension Node {
     dissemination.calls.removeAll()
   }
 
+  /// The longest time that answers are put off, in milliseconds, whatever the asker says. Chosen here: for 200,000
+  /// members.
+  private static var longestSpread: UInt64 { 10_000 }
+
   private mutating func onQuestion(
     _ cursor: inout Cursor, of origin: UInt64, now: Instant, into effects: inout Effects
   ) throws(DecodeError) {
@@ -283,6 +289,10 @@ extension Node {
     let flags = try cursor.read(UInt8.self)
     let payload = try cursor.readBytes(UInt64(cursor.remaining))
     guard asker != 0 else { throw .outOfRange }
+    if let known = membership.table.find(asker), membership.table[known].run != origin {
+      counters.droppedStrangers &+= 1
+      return
+    }
     if !key.isEmpty {
       let isMeant = membership.tags.withUnsafeBytes { MemberData.has($0, key: key, value: value) }
       guard isMeant else { return }
@@ -294,7 +304,7 @@ extension Node {
     let handle = direct.calls.open(
       Question(
         asker: asker, run: origin, call: call, until: now + lifetime * 1_000_000,
-        spread: spread * 1_000_000),
+        spread: min(spread, lifetime / 4, Self.longestSpread) * 1_000_000),
       now: now, counters: &counters)
     effects.direct.append(
       DirectBuffer.Record(
@@ -314,7 +324,7 @@ extension Node {
   private mutating func nextReport(now: Instant, into effects: inout Effects) -> Receipts.DirectReport? {
     direct.receipts.advance(
       now: now, up: view.up, members: membership.table,
-      holds: { dissemination.holds($0, $1) }, into: &effects)
+      holds: { dissemination.holds($0, $1) && !transfers.isUnderWay($0, $1) }, into: &effects)
   }
 
   /// Tells an origin how many members behind this one have its message: the neighbour that would have is lost.
@@ -328,8 +338,24 @@ extension Node {
     withUnsafeTemporaryAllocation(byteCount: Receipts.orphanLength, alignment: 8) { bytes in
       bytes.storeBytes(of: version, as: UInt64.self)
       bytes.storeBytes(of: count, toByteOffset: 8, as: UInt32.self)
-      _ = try? direct.say(UnsafeRawBufferPointer(bytes), as: utterance, to: origin, now: now)
+      // When there is no room for it, it is tried again.
+      guard let token = try? direct.say(UnsafeRawBufferPointer(bytes), as: utterance, to: origin, now: now)
+      else { return }
+      direct.receipts.didSay(report, token: token)
     }
+  }
+}
+
+extension Transfers {
+  /// Whether a large message of this number has been announced and is not complete here.
+  func isUnderWay(_ origin: UInt64, _ sequence: UInt64) -> Bool {
+    let number = UInt32(truncatingIfNeeded: sequence)
+    return occupied != 0
+      && places.contains { transfer in
+        guard let transfer else { return false }
+        return transfer.head.origin == origin && transfer.head.number == number
+          && transfer.phase != .complete
+      }
   }
 }
 

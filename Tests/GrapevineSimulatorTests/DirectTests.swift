@@ -257,6 +257,40 @@ struct ReceiptTests {
     #expect(talk.receipts(at: 10).last == 19, "\(talk.receipts(at: 10))")
   }
 
+  @Test("whoever was cut off for longer than reports are repeated counts again", arguments: [12.0, 40.0])
+  func cutOff(seconds: Double) throws {
+    let talk = try Talk(20, seed: 44)
+    let message = try #require(talk.simulation.broadcast([1], from: 5))
+    _ = try talk.simulation.requestReceipts(for: message.sequence, of: 5, lifetime: .seconds(600))
+    talk.run(5)
+    #expect(talk.receipts(at: 5).last == 19)
+    talk.simulation.partition { $0 < 10 ? 0 : 1 }
+    talk.run(seconds)
+    talk.simulation.heal()
+    talk.run(90)
+    #expect(talk.receipts(at: 5).last == 19, "\(talk.receipts(at: 5))")
+  }
+
+  @Test("more are counted at a time than a datagram has room for")
+  func many() throws {
+    let talk = try Talk(5, seed: 46) { $0.direct?.openCalls = 1_024 }
+    let message = try #require(talk.simulation.broadcast([1], from: 0))
+    // Others keep a quarter of their places for one member.
+    for _ in 0..<256 {
+      _ = try talk.simulation.requestReceipts(for: message.sequence, of: 0, lifetime: .seconds(20))
+    }
+    #expect(throws: DirectError.wouldBlock) {
+      try talk.simulation.requestReceipts(for: message.sequence, of: 0, lifetime: .seconds(20))
+    }
+    talk.run(15)
+    let last = Dictionary(
+      talk.outcomes(at: 0).compactMap { outcome -> (UInt64, Int)? in
+        guard case .receipts(let call, let count) = outcome else { return nil }
+        return (call, count)
+      }, uniquingKeysWith: { $1 })
+    #expect(last.values.count { $0 == 4 } == 256, "\(last.values)")
+  }
+
   @Test("there is no receipt for what was not sent")
   func unsent() throws {
     let talk = try Talk(2, seed: 45)

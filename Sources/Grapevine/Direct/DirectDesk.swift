@@ -24,26 +24,31 @@ final class DirectDesk {
   let messages = Mailbox<DirectMessage>(limit: DirectDesk.limit)
   let questions = Mailbox<MemberQuestion>(limit: DirectDesk.limit)
   var node = WeakNode(node: nil)
-  /// Records at the head of the buffer that were handed out.
+  /// Records at the head of the buffer that were handed out, and those behind them that were.
   private var taken = 0
+  private var takenBehind: Set<Int> = []
   private var asks: [UInt64: Ask] = [:]
-  private var counts: [UInt64: AsyncStream<Int>.Continuation] = [:]
+  private var counts: [UInt64: (until: Instant, continuation: AsyncStream<Int>.Continuation)] = [:]
   private var said: [UInt64: Said] = [:]
   private var isFinished = false
   /// What was dropped because nobody had ever asked for it.
   private(set) var unread: UInt64 = 0
 
-  /// When the next question of this node's ends.
-  var nextDeadline: Instant { asks.values.map(\.until).min() ?? .never }
+  /// When the next question of this node's ends, or the next counting of receipts.
+  var nextDeadline: Instant {
+    min(asks.values.map(\.until).min() ?? .never, counts.values.map(\.until).min() ?? .never)
+  }
 
   /// Hands out what came, as far as readers take it.
   func handOut(_ effects: inout Effects, now: Instant) {
-    while taken < effects.direct.count {
-      let record = effects.direct.record(taken)
-      guard hasRoom(for: record.kind) else { break }
-      put(record, Array(effects.direct.payload(taken)))
-      taken += 1
+    // What one reader has no room for does not keep from others what is theirs.
+    for index in taken..<max(taken, effects.direct.count) where !takenBehind.contains(index) {
+      let record = effects.direct.record(index)
+      guard hasRoom(for: record.kind) else { continue }
+      put(record, Array(effects.direct.payload(index)))
+      takenBehind.insert(index)
     }
+    while takenBehind.remove(taken) != nil { taken += 1 }
     if taken == effects.direct.count {
       effects.removeDirect()
       taken = 0
@@ -51,6 +56,10 @@ final class DirectDesk {
     for outcome in effects.outcomes { tell(outcome) }
     effects.removeOutcomes()
     for (call, ask) in asks where ask.until <= now { end(call) }
+    for (call, count) in counts where count.until <= now {
+      counts[call] = nil
+      count.continuation.finish()
+    }
   }
 
   private func hasRoom(for kind: DirectKind) -> Bool {
@@ -92,7 +101,7 @@ final class DirectDesk {
     switch outcome {
     case .received(let token): settle(token, nil)
     case .failed(let token, let failure): settle(token, failure)
-    case .receipts(let call, let count): counts[call]?.yield(count)
+    case .receipts(let call, let count): counts[call]?.continuation.yield(count)
     }
   }
 
@@ -142,13 +151,13 @@ final class DirectDesk {
   }
 
   /// How many members have a message, whenever that changes.
-  func counts(of call: UInt64, onEnd: @escaping @Sendable () -> Void) -> AsyncStream<Int> {
+  func counts(of call: UInt64, until: Instant, onEnd: @escaping @Sendable () -> Void) -> AsyncStream<Int> {
     let (stream, continuation) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
     guard !isFinished else {
       continuation.finish()
       return stream
     }
-    counts[call] = continuation
+    counts[call] = (until, continuation)
     continuation.onTermination = { _ in onEnd() }
     return stream
   }
@@ -156,7 +165,7 @@ final class DirectDesk {
   /// Forgets a question, or a message whose receipts were counted.
   func forget(_ call: UInt64) {
     asks[call] = nil
-    counts.removeValue(forKey: call)?.finish()
+    counts.removeValue(forKey: call)?.continuation.finish()
   }
 
   /// The node is no member any more: nothing comes, and nobody waits in vain.
@@ -165,7 +174,7 @@ final class DirectDesk {
     messages.finish()
     questions.finish()
     for call in asks.keys { end(call) }
-    for continuation in counts.values { continuation.finish() }
+    for count in counts.values { count.continuation.finish() }
     counts = [:]
     for token in said.keys { settle(token, .gone) }
   }

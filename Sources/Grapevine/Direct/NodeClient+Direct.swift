@@ -71,8 +71,9 @@ extension NodeClient {
     of sequence: UInt64, lifetime: Duration, onEnd: @escaping @Sendable (UInt64) -> Void
   ) throws(BroadcastError) -> AsyncStream<Int> {
     do throws(DirectError) {
-      let call = try driver.node.requestReceipts(for: sequence, lifetime: lifetime, now: MonotonicClock.now())
-      return desk.counts(of: call) { onEnd(call) }
+      let now = MonotonicClock.now()
+      let call = try driver.node.requestReceipts(for: sequence, lifetime: lifetime, now: now)
+      return desk.counts(of: call, until: now + lifetime.asNanoseconds) { onEnd(call) }
     } catch {
       // The message is under way; the request for its receipts finds no room, or is not for this node: it counts none.
       let (stream, continuation) = AsyncStream.makeStream(of: Int.self)

@@ -172,7 +172,8 @@ public final class DrivenNode {
   public func broadcast(
     _ payload: UnsafeRawBufferPointer, level: DeliveryLevel = .reliable
   ) throws(BroadcastError) -> UInt64 {
-    guard payload.count > payloadLimit, payload.count <= largeLimit else {
+    guard payload.count <= max(payloadLimit, largeLimit) else { throw .tooLarge(limit: largeLimit) }
+    guard payload.count > payloadLimit else {
       return try driver.broadcast(payload, Outbox.Handling(level: level), now: MonotonicClock.now())
     }
     guard let content = LargeContent(copying: payload) else { throw .wouldBlock }

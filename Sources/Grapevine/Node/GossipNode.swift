@@ -49,6 +49,8 @@ public actor GossipNode {
   public nonisolated let payloadLimit: Int
   /// The longest payload of a message, in bytes.
   public nonisolated let largeLimit: Int
+  /// The longest payload of a message with a topic or an order, and the topic together, in bytes.
+  public nonisolated let orderedPayloadLimit: Int
   /// The longest payload of a message to one member, of an answer, and of a question to members that are named, in bytes.
   public nonisolated let directLimit: Int
   /// The longest payload of a question to all members, or to those with a tag, in bytes.
@@ -130,6 +132,7 @@ public actor GossipNode {
     largeLimit = core.transfers?.limit ?? payloadLimit
     directLimit = client.driver.node.configuration.directLimit
     questionLimit = client.driver.node.configuration.questionLimit
+    orderedPayloadLimit = client.driver.node.configuration.orderedPayloadLimit(topicLength: 0)
     let loop = loop
     client.inbox.setOnRoom { [weak loop] in loop?.wake() }
     client.desk.messages.setOnRoom { [weak loop] in loop?.wake() }

@@ -34,7 +34,7 @@ enum AskCommand {
     exitCodes: [
       (ExitCode.success, "all members that were asked have answered"),
       (ExitCode.failure, "no agent, no answer from it, or no such member"),
-      (ExitCode.broken, "the time was over before all had answered"),
+      (ExitCode.broken, "the time was over before all had answered, or nobody was there to ask"),
       (ExitCode.usage, "the command line cannot be understood"),
     ],
     example: """
@@ -76,6 +76,10 @@ enum AskCommand {
         return ("\(Terminal.printable(name))\t\(answer)\n", ExitCode.success)
       }
       let (answers, expected) = (line["answers"]?.count ?? 0, line["expected"]?.count ?? 0)
+      if expected == 0 {
+        Standard.error("grapevine ask: nobody is there to ask\n")
+        return (nil, ExitCode.broken)
+      }
       if answers < expected {
         Standard.error("grapevine ask: \(answers) of \(expected) members have answered\n")
       }

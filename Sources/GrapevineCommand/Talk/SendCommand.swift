@@ -15,7 +15,8 @@ enum SendCommand {
         defaultText: "all members"),
       Option(
         name: "--count", placeholder: "S", value: .real(0.001...86_400, default: 5),
-        help: "Print how many members have the message, until all have it, for so many seconds at most",
+        help:
+          "Print how many members have the message, until all have it, for so many seconds at most; for messages of one datagram",
         defaultText: "do not count"),
       TalkCall.agentOption, TalkCall.jsonOption,
     ],
@@ -75,7 +76,7 @@ enum SendCommand {
         return (nil, ExitCode.success)
       }
       let text = isEnd ? nil : "\(count) of \(members) members have it\n"
-      return (text, count >= members ? ExitCode.success : ExitCode.broken)
+      return (text, count == members ? ExitCode.success : ExitCode.broken)
     }
   }
 }

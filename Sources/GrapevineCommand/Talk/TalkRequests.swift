@@ -68,7 +68,8 @@ extension ControlRequest {
               object.field("members", others)
             }
           }
-          if count >= others { break }
+          // On the way there it may be too great for a moment, while members change the neighbour they report to.
+          if count == others { break }
         }
         return last
       }

@@ -19,7 +19,8 @@ public struct DirectRules: Sendable, Equatable {
   /// (arXiv 1707.00788 §V).
   public var patience = Duration.seconds(10)
 
-  /// Questions, and messages with receipts, of this node and of others, that are open at most; 8 to 4,096 of each.
+  /// Questions, and messages with receipts, of this node and of others, that are open at most; 8 to 4,096 of each. One
+  /// member has a quarter of them.
   ///
   /// Default: 256, chosen here: answers come within seconds.
   public var openCalls = 256

@@ -188,7 +188,7 @@ extension DirectMessages {
       receipts.onOrphans(header.call, from: run, count: payload, now: now)
       return true
     }
-    guard effects.direct.hasRoom(for: payload.count) else { return false }
+    guard effects.direct.hasRoom(for: payload.count, isAnswer: header.saying == .answer) else { return false }
     var record = DirectBuffer.Record(
       kind: .message, isTagged: header.isTagged, sender: StableID(id), run: MemberID(run), call: 0, offset: 0,
       length: 0)
@@ -226,6 +226,7 @@ extension DirectMessages {
       guard message.attempts > 0 else { continue }
       if message.attempts == 1 { conversations[place].measure(now.since(message.sentAt)) }
       if message.isReported { effects.outcomes.append(.received(message.token)) }
+      if message.saying == .count { receipts.settle(message.token, isHeard: true) }
       release(slot)
     }
   }

@@ -69,7 +69,7 @@ struct DirectMessages: ~Copyable {
     payloads = FixedTable(count: slots * payloadLimit)
     free = FixedTable(count: slots)
     owing = FixedTable(count: peers)
-    calls = OpenCalls(capacity: isEnabled ? rules.openCalls : 1)
+    calls = OpenCalls(capacity: isEnabled ? rules.openCalls : 1, using: &generator)
     receipts = Receipts(
       capacity: isEnabled ? rules.openCalls : 1, links: configuration.linkSlots,
       delay: configuration.digestDelay.asNanoseconds)
@@ -178,6 +178,7 @@ extension DirectMessages {
   /// The conversation with the present run of a member, begun when there is none.
   private mutating func place(of member: MemberEntry, now: Instant) -> Int? {
     if let place = conversations.find(member.run) {
+      guard conversations[place].id == member.id else { return nil }
       conversations[place].endpoint = member.endpoint
       return place
     }
@@ -233,6 +234,7 @@ extension DirectMessages {
     _ slot: Int, _ failure: DirectFailure, counters: inout Counters, into effects: inout Effects
   ) {
     counters.directFailed &+= 1
+    if outgoing[slot].saying == .count { receipts.settle(outgoing[slot].token, isHeard: false) }
     if outgoing[slot].isReported { effects.outcomes.append(.failed(outgoing[slot].token, failure)) }
     release(slot)
   }

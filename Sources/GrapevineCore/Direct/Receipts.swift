@@ -27,6 +27,11 @@ struct Receipt: BitwiseCopyable {
   var version: UInt64 = 0
   /// The last version that the parent has confirmed.
   var confirmed: UInt64 = 0
+  /// The report is to be written on the parent's link.
+  var isDue = false
+  /// A report to the origin that is under way, and its version; 0 when there is none.
+  var token: UInt64 = 0
+  var said: UInt64 = 0
 
   init() {}
 }
@@ -46,6 +51,8 @@ struct Receipts: ~Copyable {
     var run: UInt64
     var version: UInt64
     var count: UInt32
+    /// Whether the member is there; one that is not may come back.
+    var isLiving = true
   }
 
   private let entries: FixedTable<Receipt>
@@ -88,9 +95,24 @@ struct Receipts: ~Copyable {
     nextDeadline = min(nextDeadline, time)
   }
 
-  /// Whether there is room for another message.
+  /// Whether there is room for another message of this node's: no more than others keep for it.
   func hasRoom(now: Instant) -> Bool {
-    used < entries.count || (0..<used).contains { entries[$0].call == 0 || entries[$0].until <= now }
+    let own = (0..<used).count { !isFree($0, now: now) && entries[$0].parent == Receipt.own }
+    return own < max(1, entries.count / 4)
+  }
+
+  private func isFree(_ place: Int, now: Instant) -> Bool {
+    entries[place].call == 0 || entries[place].until <= now
+  }
+
+  /// Whether another member may have one more counted: a quarter of the places each, and three quarters all together.
+  private func hasShare(_ origin: UInt64, now: Instant) -> Bool {
+    var (own, all) = (0, 0)
+    for place in 0..<used where !isFree(place, now: now) && entries[place].parent != Receipt.own {
+      all += 1
+      if entries[place].origin == origin { own += 1 }
+    }
+    return own < max(1, entries.count / 4) && all < max(1, entries.count * 3 / 4)
   }
 
   /// Begins to count.
@@ -99,9 +121,9 @@ struct Receipts: ~Copyable {
   mutating func open(
     origin: UInt64, call: UInt64, sequence: UInt64, until: Instant, from slot: UInt8, now: Instant
   ) {
-    guard find(origin, call) == nil else { return }
+    guard find(origin, call) == nil, slot == Receipt.own || hasShare(origin, now: now) else { return }
     var place = used
-    if let free = (0..<used).first(where: { entries[$0].call == 0 || entries[$0].until <= now }) {
+    if let free = (0..<used).first(where: { isFree($0, now: now) }) {
       place = free
     } else {
       guard used < entries.count else { return }
@@ -133,6 +155,7 @@ struct Receipts: ~Copyable {
     entries[place].parent = Receipt.orphan
     entries[place].confirmed = 0
     entries[place].attempts = 0
+    entries[place].isDue = false
   }
 
   /// Stops counting everything.
@@ -157,6 +180,7 @@ struct Receipts: ~Copyable {
 extension Receipts {
   /// What is to be said directly to an origin.
   struct DirectReport {
+    var place: Int
     var origin: UInt64
     var call: UInt64
     var version: UInt64
@@ -172,7 +196,7 @@ extension Receipts {
     into effects: inout Effects
   ) -> DirectReport? {
     guard used > 0 else { return nil }
-    forgetOrphans(members, now: now)
+    judgeOrphans(members, now: now)
     for place in 0..<used where entries[place].call != 0 && !entries[place].hasMessage {
       guard entries[place].parent != Receipt.own, holds(entries[place].origin, entries[place].sequence) else {
         continue
@@ -217,16 +241,16 @@ extension Receipts {
       entries[place].reportAt = .never
       return nil
     }
-    if entry.parent == Receipt.orphan {
-      // What is said directly is said until it is confirmed.
-      entries[place].confirmed = entry.version
-      entries[place].reportAt = .never
-      return DirectReport(
-        origin: entry.origin, call: entry.call, version: entry.version, count: entry.count)
-    }
-    dueLinks |= 1 << SlotMask(entry.parent) & up
     entries[place].attempts = min(entry.attempts + 1, 4)
     entries[place].reportAt = now + Self.retryTime << UInt64(min(entry.attempts, 3))
+    if entry.parent == Receipt.orphan {
+      // What is said directly is said until it is confirmed, or for some time: then again.
+      guard entry.token == 0 || entry.said < entry.version else { return nil }
+      return DirectReport(
+        place: place, origin: entry.origin, call: entry.call, version: entry.version, count: entry.count)
+    }
+    entries[place].isDue = true
+    dueLinks |= 1 << SlotMask(entry.parent) & up
     return nil
   }
 
@@ -235,21 +259,26 @@ extension Receipts {
     var total: UInt32 = entries[place].hasMessage ? 1 : 0
     for link in 0..<links { total &+= branches[place * links + link].count }
     guard entries[place].parent == Receipt.own else { return total }
-    for orphan in orphans where orphan.call == entries[place].call { total &+= orphan.count }
+    for orphan in orphans where orphan.call == entries[place].call && orphan.isLiving {
+      total &+= orphan.count
+    }
     return total
   }
 
-  /// Members that are gone count no more.
-  private mutating func forgetOrphans(_ members: borrowing MemberTable, now: Instant) {
+  /// Members that are gone count no more, until they are back.
+  private mutating func judgeOrphans(_ members: borrowing MemberTable, now: Instant) {
     guard now >= orphansAt else { return }
     orphansAt = orphans.isEmpty ? .never : now + 1_000_000_000
     nextDeadline = min(nextDeadline, orphansAt)
     guard !orphans.isEmpty else { return }
     var living: Set<UInt64> = []
     for place in 0..<members.placesUsed where members[place].isLiving { living.insert(members[place].run) }
-    let before = orphans.count
-    orphans.removeAll { !living.contains($0.run) }
-    guard orphans.count < before else { return }
+    var hasChanged = false
+    for index in orphans.indices where orphans[index].isLiving != living.contains(orphans[index].run) {
+      orphans[index].isLiving.toggle()
+      hasChanged = true
+    }
+    guard hasChanged else { return }
     for place in 0..<used where entries[place].parent == Receipt.own && entries[place].call != 0 {
       schedule(place, at: now)
     }
@@ -271,10 +300,12 @@ extension Receipts {
       return true
     }
     guard dueLinks & 1 << SlotMask(slot) != 0 else { return }
-    for place in 0..<used where Int(entries[place].parent) == slot {
+    for place in 0..<used where entries[place].isDue && Int(entries[place].parent) == slot {
       let entry = entries[place]
-      guard entry.call != 0, entry.confirmed < entry.version else { continue }
       guard writer.remaining >= CountReport.lengthLimit else { return }
+      // Once, until it is due again: the link would never come to its end with them otherwise.
+      entries[place].isDue = false
+      guard entry.call != 0, entry.confirmed < entry.version else { continue }
       CountReport(origin: entry.origin, call: entry.call, version: entry.version, count: UInt64(entry.count))
         .write(MessageKind.count, to: &writer)
     }
@@ -299,6 +330,21 @@ extension Receipts {
     }
     guard confirmations.count < Self.confirmationLimit else { return }
     confirmations.append((slot, report))
+  }
+
+  /// Notes that a report to an origin is under way.
+  mutating func didSay(_ report: DirectReport, token: UInt64) {
+    entries[report.place].token = token
+    entries[report.place].said = report.version
+  }
+
+  /// Notes what became of a report to an origin.
+  mutating func settle(_ token: UInt64, isHeard: Bool) {
+    for place in 0..<used where entries[place].token == token {
+      if isHeard { entries[place].confirmed = max(entries[place].confirmed, entries[place].said) }
+      entries[place].token = 0
+      return
+    }
   }
 
   /// Takes the report of a member that has lost its neighbour.

@@ -45,9 +45,12 @@ public struct DirectBuffer: ~Copyable {
     storage = FixedTable(count: bytes)
   }
 
-  /// Whether a payload of `length` bytes fits.
-  func hasRoom(for length: Int) -> Bool {
-    count < records.count && storage.count &- bytesUsed >= length
+  /// Whether a payload of `length` bytes fits. The last quarter is for answers, which somebody waits for: messages and
+  /// questions that nobody reads must not keep them out.
+  func hasRoom(for length: Int, isAnswer: Bool = false) -> Bool {
+    let (places, bytes) =
+      isAnswer ? (records.count, storage.count) : (records.count * 3 / 4, storage.count * 3 / 4)
+    return count < places && bytes &- bytesUsed >= length
   }
 
   /// What is said of the one at `index`, which must be below `count`.
@@ -70,7 +73,7 @@ public struct DirectBuffer: ~Copyable {
 
   /// Appends one; call only when `hasRoom(for:)` its payload.
   mutating func append(_ record: Record, payload: UnsafeRawBufferPointer) {
-    precondition(hasRoom(for: payload.count), "no room in the buffer")
+    precondition(hasRoom(for: payload.count, isAnswer: true), "no room in the buffer")
     var record = record
     record.offset = bytesUsed
     record.length = payload.count
