@@ -91,10 +91,24 @@ private struct Arsenal: ~Copyable {
       scratch.copyBytes(from: old)
       count = old.count
       if turn % 5 == 2 { count = Int(generator.next() % UInt64(count)) }
-      // A counter that nobody used yet passes the window and is refused by its tag.
-      if turn % 5 == 3 { scratch[11] &+= 128 }
-      if turn % 5 == 3, turn % 2 == 0 { scratch[count - 1] ^= 1 }
+      if turn % 5 == 3 { count = renumber(old) }
     }
     buffer.append(UnsafeRawBufferPointer(rebasing: scratch[..<max(1, count)]), to: target)
+  }
+
+  /// Puts a frame of a member into the scratch, with a counter that nobody has used yet: the window lets each pass, and
+  /// each costs the check of its tag.
+  ///
+  /// - Returns: Its length.
+  private func renumber(_ frame: [UInt8]) -> Int {
+    let counter = 10
+    let width = Int(frame[0] & 3) + 1
+    guard frame[0] & 0xfc == 0xb0, frame.count > counter + width else { return frame.count }
+    scratch[0] = 0xb3
+    (scratch[counter], scratch[counter + 1]) = (0xff, UInt8.random(in: 0xf0...0xff))
+    (scratch[counter + 2], scratch[counter + 3]) = (UInt8.random(in: 0...255), UInt8.random(in: 0...255))
+    let body = frame[(counter + width)...]
+    UnsafeMutableRawBufferPointer(rebasing: scratch[(counter + 4)...]).copyBytes(from: body)
+    return counter + 4 + body.count
   }
 }

@@ -35,6 +35,11 @@ enum SealedRotationBenchmark {
     if let wire = outcome.wire {
       report.add(
         Row(
+          "sealed.rotation.captured", [Double(wire.sealed)], "datagrams",
+          reach: .atLeast(Double(messages) / 10),
+          note: "sealed ones that the raw capture saw; a tenth of the messages shows that it looked"))
+      report.add(
+        Row(
           "sealed.rotation.plainOnWire", [Double(wire.plain + wire.readable)], "datagrams", reach: .atMost(0),
           everyRun: true,
           note:
