@@ -34,11 +34,16 @@ extension Dissemination {
     }
     let isWanted = isWanted(message)
     let name = (header.origin, sequence)
-    while message.order != .unordered, !ablations.contains(.order), let awaited = obstacle(of: message, name)
+    var scan = OrderScan(message)
+    while message.order != .unordered, !ablations.contains(.order),
+      let awaited = obstacle(of: name, payload, &scan)
     {
       let bytes = isWanted ? payload : UnsafeRawBufferPointer(rebasing: payload[..<message.headLength])
       if order.held.hasRoom(for: bytes.count) {
-        order.held.hold(name, bytes, hops: hops, isGhost: !isWanted, awaiting: awaited, now: now)
+        var held = HeldMessage()
+        (held.origin, held.sequence) = name
+        (held.scan, held.hops, held.isGhost) = (scan, hops, !isWanted)
+        order.held.hold(held, bytes, awaiting: awaited, now: now)
         counters.heldBack &+= 1
         return true
       }
@@ -85,12 +90,20 @@ extension Dissemination {
   /// back. When it may have been given up, nobody knows what it came after; then whatever of its origin is held back
   /// and was sent before it.
   private mutating func pending(_ name: MessageName) -> MessageName? {
+    order.looks &+= 1
     // Our own are where they belong; what claims to be one and is not cannot be waited for.
     guard name.origin != identity else { return nil }
     if !hasTaken(name) || order.held.contains(name.origin, name.sequence) { return name }
     guard order.held.count > 0, let place = streams.find(name.origin, .reliable),
       name.sequence <= order.givenUp[place]
     else { return nil }
+    return heldBefore(name)
+  }
+
+  /// A message of the same origin that is held back and was sent before; nil when there is none.
+  private mutating func heldBefore(_ name: MessageName) -> MessageName? {
+    // One of many steps through a list costs much less than a look into an index.
+    order.looks &+= UInt64(order.held.count / 16)
     return order.held.earlier(of: name.origin, than: name.sequence).map { (name.origin, $0) }
   }
 
@@ -102,27 +115,36 @@ extension Dissemination {
     return windows.judge(name.sequence, in: streams[place], at: place) == .duplicate
   }
 
-  /// The first message found that `message` has to wait for; nil when there is none.
-  private mutating func obstacle(of message: OrderedMessage, _ name: MessageName) -> MessageName? {
-    if let before = predecessor(of: message, name) { return before }
-    var found: MessageName?
-    message.forEachDependency { origin, sequence in
-      found = pending((origin, sequence))
-      return found == nil
+  /// The first message found that one has to wait for, from where the scan of its bytes stopped; nil when there is none.
+  private mutating func obstacle(
+    of name: MessageName, _ payload: UnsafeRawBufferPointer, _ scan: inout OrderScan
+  ) -> MessageName? {
+    if !scan.isPastPredecessor {
+      if let before = predecessor(scan.predecessor, of: name) { return before }
+      scan.isPastPredecessor = true
     }
-    return found
+    let start = Int(scan.position)
+    guard start < Int(scan.end), Int(scan.end) <= payload.count else { return nil }
+    var cursor = Cursor(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: payload[start..<Int(scan.end)])))
+    // They were read once when the message came.
+    while cursor.remaining > 0, let dependency = try? OrderedMessage.readDependency(from: &cursor) {
+      if let awaited = pending(dependency) { return awaited }
+      scan.position = UInt32(truncatingIfNeeded: start + cursor.offset)
+    }
+    return nil
   }
 
-  /// The message of the same origin that `message` has to wait for; nil when there is none.
-  private mutating func predecessor(of message: OrderedMessage, _ name: MessageName) -> MessageName? {
-    switch message.predecessor {
+  /// The message of the same origin that one with this predecessor has to wait for; nil when there is none.
+  private mutating func predecessor(_ predecessor: UInt64, of name: MessageName) -> MessageName? {
+    switch predecessor {
     case OrderedMessage.Predecessor.none: return nil
     case OrderedMessage.Predecessor.everything:
+      order.looks &+= 1
       let floor = streams.find(name.origin, .reliable).map { streams[$0].floor } ?? 0
       if floor &+ 1 < name.sequence { return (name.origin, floor &+ 1) }
-      return order.held.earlier(of: name.origin, than: name.sequence).map { (name.origin, $0) }
+      return heldBefore(name)
     default:
-      return pending((name.origin, name.sequence &- (message.predecessor &- 1)))
+      return pending((name.origin, name.sequence &- (predecessor &- 1)))
     }
   }
 }
@@ -156,9 +178,10 @@ extension Dissemination {
     releaseReady(counters: &counters, into: &effects)
   }
 
-  /// Delivers all that is ready, until the application has no more room.
+  /// Delivers all that is ready, until the application has no more room or the step was long enough.
   private mutating func releaseReady(counters: inout Counters, into effects: inout Effects) {
     while let place = order.held.ready {
+      guard order.looks &- order.looksBefore < OrderKeeper.stepLimit else { break }
       guard releaseOne(place, counters: &counters, into: &effects) else { return }
     }
     order.retryAt = .never
@@ -172,17 +195,21 @@ extension Dissemination {
   {
     let held = order.held[place]
     let name = (held.origin, held.sequence)
+    var scan = held.scan
+    if !held.isForced, let awaited = obstacle(of: name, order.held.payload(place), &scan) {
+      order.held.note(scan, place)
+      order.held.unready()
+      order.held.wait(for: awaited, place)
+      return true
+    }
+    order.held.note(scan, place)
     // It was read once when it came.
     guard let message = try? OrderedMessage(order.held.payload(place), sequence: held.sequence) else {
       order.held.unready()
       order.held.remove(place)
       return true
     }
-    if !held.isForced, let awaited = obstacle(of: message, name) {
-      order.held.unready()
-      order.held.wait(for: awaited, place)
-      return true
-    }
+    order.looks &+= 1 &+ message.dependencyCount
     let isWanted = !held.isGhost && isWanted(message)
     guard !isWanted || effects.deliveries.hasRoom(for: message.body.count + message.topic.count) else {
       if order.retryAt == .never { order.retryAt = Instant() }
@@ -202,7 +229,8 @@ extension Dissemination {
   private mutating func releaseOldest(
     now: Instant, counters: inout Counters, into effects: inout Effects
   ) -> Bool {
-    guard order.retryAt == .never, let oldest = order.held.oldest else { return false }
+    // Those that are ready go first.
+    guard order.retryAt == .never, order.held.ready == nil, let oldest = order.held.oldest else { return false }
     order.held.force(oldest)
     releaseReady(counters: &counters, into: &effects)
     return order.retryAt == .never
@@ -214,7 +242,7 @@ extension Dissemination {
   ) {
     counters.orderGaps &+= 1
     var missing: [MessageName] = []
-    if let before = predecessor(of: message, name) { missing.append(before) }
+    if let before = predecessor(message.predecessor, of: name) { missing.append(before) }
     message.forEachDependency { origin, sequence in
       if let one = pending((origin, sequence)) { missing.append(one) }
       return true
@@ -229,9 +257,10 @@ extension Dissemination {
 
   /// Does what is due with what waits.
   mutating func advanceOrder(now: Instant, counters: inout Counters, into effects: inout Effects) {
+    order.looksBefore = order.looks
     guard order.held.count > 0 else { return }
-    if order.retryAt != .never {
-      guard now >= order.retryAt || effects.deliveries.count == 0 else { return }
+    if order.held.ready != nil || order.retryAt != .never {
+      guard order.retryAt == .never || now >= order.retryAt || effects.deliveries.count == 0 else { return }
       releaseReady(counters: &counters, into: &effects)
     }
     while order.retryAt == .never, let oldest = order.held.oldest,

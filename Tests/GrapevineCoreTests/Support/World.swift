@@ -255,7 +255,7 @@ final class World {
     return condition()
   }
 
-  private func run(until end: Instant) {
+  func run(until end: Instant) {
     while true {
       var next = inFlightFirst < inFlight.count ? inFlight[inFlightFirst].arrival : .never
       var due: Member?

@@ -1,8 +1,27 @@
 // Messages that are here and must wait for others.
 //
 // Each waits for one message at a time: the first that it finds missing of those that it has to come after. When that
-// one has come and been delivered, it looks again. So what arrives costs nothing but a look into an index, however
-// many wait.
+// one has come and been delivered, it looks on from there: what was once found to be here stays so. So what arrives costs
+// nothing but a look into an index, however many wait, and a message costs one look at each that it names.
+
+/// What a message has to come after, and how much of that was found to be here.
+struct OrderScan: BitwiseCopyable {
+  /// See `OrderedMessage`.
+  var predecessor = OrderedMessage.Predecessor.none
+  /// Where in its bytes the next dependency to look at lies, and where they end.
+  var position: UInt32 = 0
+  var end: UInt32 = 0
+  var isPastPredecessor = false
+
+  init() {}
+
+  /// Nothing was looked at.
+  init(_ message: OrderedMessage) {
+    predecessor = message.predecessor
+    position = UInt32(truncatingIfNeeded: message.headLength - message.dependencies.count)
+    end = UInt32(truncatingIfNeeded: message.headLength)
+  }
+}
 
 /// A message that waits.
 struct HeldMessage: BitwiseCopyable {
@@ -13,6 +32,7 @@ struct HeldMessage: BitwiseCopyable {
   var awaitedOrigin: UInt64 = 0
   var awaitedSequence: UInt64 = 0
   var heldAt = Instant()
+  var scan = OrderScan()
   /// Where its bytes lie.
   var offset: UInt32 = 0
   var length: UInt32 = 0
@@ -102,8 +122,10 @@ struct HoldBack: ~Copyable {
   }
 
   /// Holds a message that is not held yet; call only when `hasRoom(for:)` its bytes.
+  ///
+  /// - Parameter message: Its name, its scan, its hops and whether it is a ghost; the rest is filled in.
   mutating func hold(
-    _ name: (origin: UInt64, sequence: UInt64), _ payload: UnsafeRawBufferPointer, hops: UInt8, isGhost: Bool,
+    _ message: HeldMessage, _ payload: UnsafeRawBufferPointer,
     awaiting awaited: (origin: UInt64, sequence: UInt64), now: Instant
   ) {
     precondition(hasRoom(for: payload.count), "no room in the hold-back buffer")
@@ -115,13 +137,10 @@ struct HoldBack: ~Copyable {
       placesUsed += 1
     }
     if bytesEnd + payload.count > bytes.count { compact() }
-    var held = HeldMessage()
-    (held.origin, held.sequence) = name
+    var held = message
     held.heldAt = now
     held.offset = UInt32(truncatingIfNeeded: bytesEnd)
     held.length = UInt32(truncatingIfNeeded: payload.count)
-    held.hops = hops
-    held.isGhost = isGhost
     held.older = newestLink
     messages[place] = held
     if let source = payload.baseAddress {
@@ -133,7 +152,7 @@ struct HoldBack: ~Copyable {
     if newestLink != 0 { messages[Int(newestLink) - 1].newer = link } else { oldestLink = link }
     newestLink = link
     count += 1
-    byName.enter(place, hash(name.origin, name.sequence))
+    byName.enter(place, hash(held.origin, held.sequence))
     wait(for: awaited, place)
   }
 
@@ -152,6 +171,9 @@ struct HoldBack: ~Copyable {
     }
     bytesEnd = end
   }
+
+  /// Notes how much of what a message comes after is here.
+  mutating func note(_ scan: OrderScan, _ place: Int) { messages[place].scan = scan }
 
   private func firstWaiting(for awaited: (origin: UInt64, sequence: UInt64)) -> Int? {
     byAwaited.find(hash(awaited.origin, awaited.sequence)) { place in

@@ -13,6 +13,14 @@ struct OrderKeeper: ~Copyable {
   let scratch: FixedTable<UInt8>
   /// The application had no room for what was ready: when to try again; `never` when it had.
   var retryAt = Instant.never
+  /// Looks at dependencies, about, in all and up to the last step; see `stepLimit`.
+  var looks: UInt64 = 0
+  var looksBefore: UInt64 = 0
+
+  /// Looks in one step, after which what is ready goes on in the next one.
+  ///
+  /// Chosen here: a few milliseconds' worth, and all the dependencies of a hundred of the longest messages.
+  static let stepLimit: UInt64 = 16_384
 
   init(_ configuration: Configuration, seed: UInt64) {
     var generator = Generator(seed: seed)
@@ -33,7 +41,9 @@ struct OrderKeeper: ~Copyable {
   /// When something is to be done about what waits.
   var nextDeadline: Instant {
     guard let oldest = held.oldest else { return .never }
-    // What is ready goes first: while the application has no room, nobody's patience ends.
+    // What is ready goes first: while the application has no room, nobody's patience ends. What one step was too short
+    // for goes on at once.
+    if retryAt == .never, held.ready != nil { return Instant() }
     return retryAt != .never ? retryAt : held[oldest].heldAt + patience
   }
 }
