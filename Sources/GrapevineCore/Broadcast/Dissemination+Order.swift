@@ -125,7 +125,8 @@ extension Dissemination {
     }
     let start = Int(scan.position)
     guard start < Int(scan.end), Int(scan.end) <= payload.count else { return nil }
-    var cursor = Cursor(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: payload[start..<Int(scan.end)])))
+    let rest = UnsafeRawBufferPointer(rebasing: payload[start..<Int(scan.end)])
+    var cursor = Cursor(RawSpan(_unsafeBytes: rest))
     // They were read once when the message came.
     while cursor.remaining > 0, let dependency = try? OrderedMessage.readDependency(from: &cursor) {
       if let awaited = pending(dependency) { return awaited }
@@ -230,7 +231,9 @@ extension Dissemination {
     now: Instant, counters: inout Counters, into effects: inout Effects
   ) -> Bool {
     // Those that are ready go first.
-    guard order.retryAt == .never, order.held.ready == nil, let oldest = order.held.oldest else { return false }
+    guard order.retryAt == .never, order.held.ready == nil, let oldest = order.held.oldest else {
+      return false
+    }
     order.held.force(oldest)
     releaseReady(counters: &counters, into: &effects)
     return order.retryAt == .never

@@ -39,6 +39,9 @@ public struct OrderCampaignReport: Sendable, Equatable {
   public var causal = 0
   /// Deliveries.
   public var deliveries = 0
+  /// Deliveries of causal messages and of FIFO ones that were sent five seconds after the node joined, or later: none of
+  /// these may be late unless that was announced.
+  public var judged = 0
   /// Deliveries of causal messages and of FIFO ones that were late and whose lateness had been announced.
   public var announced = 0
   /// Late deliveries of what was sent before the node joined or in the five seconds after, of which it may have given
@@ -76,6 +79,7 @@ public struct OrderCampaignReport: Sendable, Equatable {
     messages += other.messages
     causal += other.causal
     deliveries += other.deliveries
+    judged += other.judged
     announced += other.announced
     historic += other.historic
     heldBack += other.heldBack
@@ -94,7 +98,8 @@ public struct OrderCampaignReport: Sendable, Equatable {
 struct OrderSchedule {
   var nodes: Int
   var topics: Int
-  /// Seconds of faults.
+  /// Seconds before anybody talks and anything fails, and seconds of that.
+  var quiet: Int
   var duration: Int
   var loss: Double
   /// The probability that somebody sends in a tick, and that somebody answers what was delivered to it.
@@ -111,6 +116,8 @@ struct OrderSchedule {
     let isShort = campaign.isShort
     nodes = 3 + generator.below(isShort ? 4 : 14)
     topics = 1 + generator.below(4)
+    // In a run as short as that, all would be sent while the nodes are newcomers, to whom order is not promised.
+    quiet = isShort ? 6 : 0
     duration = isShort ? 5 + generator.below(4) : 10 + generator.below(15)
     loss = generator.chance(0.2) ? 0 : Double(generator.below(41)) / 100
     sends = [0.1, 0.4, isShort ? 0.6 : 0.75][generator.below(3)]

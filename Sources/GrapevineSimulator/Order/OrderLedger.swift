@@ -204,7 +204,7 @@ extension OrderLedger {
         let message = sent[late.message]
         if isAnnounced(late, run) {
           announced += 1
-        } else if message.time < (run.connectedAt ?? .never) + Self.newcomerPeriod {
+        } else if isExempt(message, run) {
           historic += 1
         } else {
           fail(
@@ -215,6 +215,18 @@ extension OrderLedger {
       }
     }
     return (announced, historic)
+  }
+
+  /// Whether a message was sent before a node joined or while it was a newcomer.
+  private func isExempt(_ message: Sent, _ run: Run) -> Bool {
+    run.connectedAt.map { message.time < $0 + Self.newcomerPeriod } ?? true
+  }
+
+  /// Deliveries of ordered messages that are not exempt.
+  var judgedDeliveries: Int {
+    runs.reduce(0) { sum, run in
+      sum + run.delivered.keys.count { sent[$0].order != .unordered && !isExempt(sent[$0], run) }
+    }
   }
 
   /// The first message delivered that should have come after one that was late.

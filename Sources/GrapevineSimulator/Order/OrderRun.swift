@@ -42,10 +42,15 @@ extension OrderRun {
   /// Runs until the faults end.
   func talk() {
     for _ in 0..<schedule.nodes { _ = simulation.addProcess() }
-    for tick in 0..<schedule.duration * Self.ticksPerSecond {
+    let quiet = schedule.quiet * Self.ticksPerSecond
+    for tick in 0..<quiet + schedule.duration * Self.ticksPerSecond {
       if tick < schedule.nodes { start(tick) }
       comeBack(tick)
-      if tick > 3 * Self.ticksPerSecond { fail(tick) }
+      guard tick >= quiet else {
+        step()
+        continue
+      }
+      if tick > max(quiet, 3 * Self.ticksPerSecond) { fail(tick) }
       while generator.chance(schedule.sends) { sendSomething() }
       if generator.chance(schedule.changes) { changeTopics() }
       step()
@@ -217,6 +222,7 @@ extension OrderRun {
 
   func report() -> OrderCampaignReport {
     let (announced, historic) = ledger.judge()
+    let judged = ledger.judgedDeliveries
     for process in running { collect(process) }
     var report = OrderCampaignReport()
     report.failures = ledger.failures
@@ -224,6 +230,7 @@ extension OrderRun {
     report.messages = ledger.sent.count
     report.causal = causal
     report.deliveries = ledger.deliveries
+    report.judged = judged
     report.announced = announced
     report.historic = historic
     report.heldBack = heldBack

@@ -15,6 +15,8 @@ struct OrderCampaignTests {
       total.add(report)
     }
     #expect(total.causal > 20 && total.deliveries > 100 && total.heldBack > 0)
+    // A good part is judged: a sixth is unordered, and who comes back is a newcomer for a while.
+    #expect(4 * total.judged > total.deliveries, "\(total.judged) of \(total.deliveries)")
     #expect(total.causalBytes < total.vectorBytes)
   }
 
