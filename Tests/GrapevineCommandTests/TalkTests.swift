@@ -1,6 +1,7 @@
 import Foundation
 import GrapevineConsole
 import GrapevineCore
+import Synchronization
 import Testing
 
 @testable import GrapevineCommand
@@ -70,11 +71,85 @@ struct AnswerProgramTests {
     #expect(try answer("true", to: "x") == "")
   }
 
+  @Test("what an answer has no room for is cut off with a warning")
+  func cut() throws {
+    let told = Mutex<[String]>([])
+    var program = AnswerProgram(command: "printf 0123456789", limit: 4)
+    program.warn = { text in told.withLock { $0.append(text) } }
+    #expect(try program.output(for: []) == Array("0123".utf8))
+    #expect(told.withLock { $0.count } == 1 && told.withLock { $0[0].contains("10 bytes") })
+    program = AnswerProgram(command: "printf 0123", limit: 4, warn: program.warn)
+    #expect(try program.output(for: []) == Array("0123".utf8))
+    #expect(told.withLock { $0.count } == 1)
+  }
+
+  @Test("one that closes its output and goes on is ended in time, with what it started")
+  func endless() throws {
+    let file = "/tmp/gv-answer-\(UInt32.random(in: 0 ... .max))"
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    let program = AnswerProgram(
+      command: "sleep 100 & echo $! > \(file); exec >&-; wait", limit: 4, patience: 300_000_000)
+    let start = ContinuousClock.now
+    #expect(throws: AnswerFailure.self) { try program.output(for: []) }
+    #expect(start.duration(to: .now) < .seconds(60))
+    let text = try String(contentsOfFile: file, encoding: .utf8)
+    let grandchild = try #require(Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+    // Whoever inherits it may take a moment to take notice.
+    #expect(Self.hasEnded(grandchild))
+  }
+
+  /// Whether a process is gone, or dead and not yet waited for.
+  private static func hasEnded(_ process: Int32) -> Bool {
+    for _ in 0..<5_000 where kill(process, 0) == 0 {
+      let status = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)
+      if let status, status.contains(") Z ") || status.contains(") X ") { return true }
+      usleep(1_000)
+    }
+    return kill(process, 0) != 0
+  }
+
+  @Test("a pipe that nobody reads ends what writes to it")
+  func brokenPipe() throws {
+    // What a shell starts inherits that SIGPIPE is ignored; a shell cannot undo it.
+    signal(SIGPIPE, SIG_IGN)
+    #expect(try answer("sh -c 'kill -PIPE $$; echo alive'; echo ended", to: "") == "ended")
+  }
+
   @Test("one that fails, or never ends to print, gives no answer")
   func failures() {
     #expect(throws: AnswerFailure.self) { try answer("echo partly; exit 3", to: "x") }
     #expect(throws: AnswerFailure.self) { try answer("kill -9 $$", to: "x") }
     #expect(throws: AnswerFailure.self) { try answer("yes", to: "x") }
+  }
+}
+
+@Suite("What is said of large messages that do not arrive")
+struct TransferReportTests {
+  private let id = TransferID(origin: MemberID(0x1234_5678_9abc_def0), sequence: 7)
+
+  @Test("failures and cancellations are told, the rest is not")
+  func told() throws {
+    #expect(TransferReport(.progress(id, held: 1, total: 2)) == nil)
+    #expect(TransferReport(.completed(id, bytes: 2)) == nil)
+    for (update, state, words) in [
+      (TransferUpdate.cancelled(id), "cancelled", "was cancelled"),
+      (.failed(id, .unavailable), "failed", "failed (unavailable)"),
+    ] {
+      let report = try #require(TransferReport(update))
+      #expect(report.text == "large message 7 of 12345678 \(words)")
+      var output = JSONWriter()
+      report.write(to: &output)
+      let line = try JSONReader.read(output.bytes[...].dropLast())
+      #expect(line["event"]?.text == "transfer" && line["state"]?.text == state)
+      #expect(line["sequence"]?.count == 7 && line["sender"]?.text == id.origin.description)
+    }
+  }
+
+  @Test("the help names all events")
+  func help() {
+    for event in ["orderGap", "transfer", "gap", "direct"] {
+      #expect(AgentCommand.table.help.contains(event))
+    }
   }
 }
 

@@ -67,12 +67,14 @@ actor Agent {
       // In this order: whatever `events` tells of members, `memberEvents` tells too.
       let memberEvents = options.printsMembers ? node.members.events : nil
       let events = await node.events()
+      let transfers = node.transfers
       // The preference keeps the tasks on this thread where they wait: no pool of threads is started for
       // them.
       readers = [
         Task(executorPreference: loop) { await self.printEvents(events, memberEvents) },
         Task(executorPreference: loop) { await self.printMessages(node.messages) },
         Task(executorPreference: loop) { await self.printDirect(node.directMessages) },
+        Task(executorPreference: loop) { await self.printTransfers(transfers) },
       ]
       try startAnswering(node)
       try await node.join(options.contacts)
@@ -154,7 +156,7 @@ actor Agent {
     guard let command = options.answerCommand else { return }
     let answering = try EventLoop(name: "answers")
     let program = AnswerProgram(command: command, limit: node.directLimit)
-    Task(executorPreference: answering) { await program.answer(node.questions) }
+    Task(executorPreference: answering) { await program.answer(node.questions, on: answering) }
   }
 
   private func startInput(_ node: GossipNode) throws {
@@ -184,6 +186,14 @@ extension Agent {
       guard output.bytes.count >= Self.outputBytes else { continue }
       flush()
       await Task.yield()
+    }
+  }
+
+  /// Prints which large messages did not come, or did not go.
+  private func printTransfers(_ updates: AsyncStream<TransferUpdate>) async {
+    for await update in updates {
+      guard let end = TransferReport(update) else { continue }
+      if options.isJSON { write { end.write(to: &$0) } } else { Standard.error(end.text + "\n") }
     }
   }
 

@@ -72,7 +72,8 @@ enum AgentCommand {
       Option(
         name: "--answer", placeholder: "COMMAND", value: .text(default: ""),
         help:
-          "Answer questions of other members with what this shell command prints; it gets the question on standard input",
+          "Answer questions of other members with what this shell command prints; it gets the question on standard input. "
+          + "An answer fits into a datagram: what is printed beyond is cut off, with a warning on standard error",
         defaultText: "answer nothing"),
       Option(
         name: "--probe-interval", placeholder: "S", value: .real(0.1...60, default: 1),
@@ -134,10 +135,11 @@ enum AgentCommand {
         help: "Print nothing of what becomes of members, which in large clusters is a lot"),
     ],
     notes: """
-      Text: deliveries go to standard output, events (neighbours, gaps, lifecycle) to standard error; control
+      Text: deliveries go to standard output, events (neighbours, gaps, large messages that failed, lifecycle) to standard error; control
       characters of a message are shown as \\xNN. JSON: everything goes to standard output as {"event": ...}:
       listening, snapshot and tuples (the members and tuples that were in the directory of --data), lifecycle,
-      broadcast (a line was taken), delivery, direct (a message to this member alone), neighbourUp, neighbourDown, member (its "change" is joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, rejected (a line too long to
+      broadcast (a line was taken), delivery, direct (a message to this member alone), neighbourUp, neighbourDown, member (its "change" is joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, orderGap (a message goes on without one
+      that it should have come after), transfer (a large message whose "state" is failed or cancelled), rejected (a line too long to
       send), joinFailed, versionMismatch and, at the end, counters. "at" is in nanoseconds of
       CLOCK_MONOTONIC, which all processes of a machine share. A payload that is not UTF-8 has its bytes in
       hexadecimal as "bytes" besides.

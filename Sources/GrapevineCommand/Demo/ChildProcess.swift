@@ -26,8 +26,15 @@ final class ChildProcess {
   /// KiB.
   private static let bufferLimit = 64 << 10
 
+  /// Whether it leads a process group of its own, which is signalled as a whole.
+  private let leadsGroup: Bool
+
   /// Starts `path`; its other descriptors are standard error and nothing else.
-  init(path: String, arguments: [String]) throws(DemoFailure) {
+  ///
+  /// - Parameter leadsGroup: Whether it gets a process group of its own: then signals go to what it starts as well,
+  ///   those of the terminal not.
+  init(path: String, arguments: [String], leadsGroup: Bool = false) throws(DemoFailure) {
+    self.leadsGroup = leadsGroup
     let toChild = try Self.makePipe()
     let fromChild: (read: Int32, write: Int32)
     do {
@@ -37,7 +44,8 @@ final class ChildProcess {
       close(toChild.write)
       throw error
     }
-    let (error, pid) = Self.spawn(path, arguments, input: toChild.read, output: fromChild.write)
+    let (error, pid) = Self.spawn(
+      path, arguments, input: toChild.read, output: fromChild.write, leadsGroup: leadsGroup)
     close(toChild.read)
     close(fromChild.write)
     guard error == 0 else {
@@ -127,7 +135,7 @@ final class ChildProcess {
   /// Sends a signal, unless it has ended already.
   func signal(_ number: Int32) {
     guard status == nil else { return }
-    kill(pid, number)
+    kill(leadsGroup ? -pid : pid, number)
   }
 
   /// Takes notice of its end; returns whether it has ended.
@@ -167,7 +175,7 @@ extension ChildProcess {
   }
 
   private static func spawn(
-    _ path: String, _ arguments: [String], input: Int32, output: Int32
+    _ path: String, _ arguments: [String], input: Int32, output: Int32, leadsGroup: Bool
   ) -> (error: Int32, pid: pid_t) {
     #if canImport(Darwin)
       var actions: posix_spawn_file_actions_t?
@@ -182,11 +190,17 @@ extension ChildProcess {
     posix_spawn_file_actions_adddup2(&actions, output, 1)
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
-    // The child starts as a shell would start it: no signal blocked.
+    // The child starts as a shell would start it: no signal blocked, and none ignored that this process ignores.
     var none = sigset_t()
     sigemptyset(&none)
     posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+    var defaults = sigset_t()
+    sigemptyset(&defaults)
+    sigaddset(&defaults, SIGPIPE)
+    posix_spawnattr_setsigdefault(&attributes, &defaults)
+    posix_spawnattr_setpgroup(&attributes, 0)
+    let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | (leadsGroup ? POSIX_SPAWN_SETPGROUP : 0)
+    posix_spawnattr_setflags(&attributes, Int16(flags))
     var list: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
     list.append(nil)
     defer { for case let text? in list { free(text) } }

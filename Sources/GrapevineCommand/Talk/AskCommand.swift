@@ -28,7 +28,8 @@ enum AskCommand {
     ],
     notes: """
       Agents answer that were started with --answer COMMAND: the command gets the question on its standard input, and
-      what it prints is the answer. Each line of text has the name or address of a member, a tab and its answer, with
+      what it prints is the answer, cut off where a datagram has no room for more; then that agent warns on its standard
+      error. Each line of text has the name or address of a member, a tab and its answer, with
       control characters shown as \\xNN.
       """,
     exitCodes: [
