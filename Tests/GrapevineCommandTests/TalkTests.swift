@@ -218,4 +218,24 @@ struct TalkEndToEndTests {
       for one in running { #expect(one.finish().code == 0) }
     }
   }
+
+  @Test("an asker that crashes holds up nobody else")
+  func crashedAsker() throws {
+    try withDirectory { directory in
+      let running = try agents(
+        [("a", []), ("b", ["--answer", "touch \(directory)/asked; sleep 1; cat"]), ("c", [])], in: directory)
+      let lost = try Running(["ask", "--to", "b", "--within", "60", "x", "--agent", "\(directory)/a.sock"])
+      while !FileManager.default.fileExists(atPath: "\(directory)/asked") { usleep(5_000) }
+      kill(running[0].process.processIdentifier, SIGKILL)
+      let start = ContinuousClock.now
+      let asked = try Running(["ask", "--to", "b", "--within", "60", "y", "--agent", "\(directory)/c.sock"])
+        .finish()
+      #expect(asked.code == 0 && asked.output == "b\ty\n", "\(asked)")
+      // Two seconds of sleep; that the asker is gone shows much later.
+      #expect(start.duration(to: .now) < .seconds(4))
+      _ = lost.finish()
+      for one in running.dropFirst() { one.process.terminate() }
+      for one in running.dropFirst() { #expect(one.finish().code == 0) }
+    }
+  }
 }
