@@ -60,7 +60,7 @@ extension Node {
       counters.droppedInvalid &+= 1
     }
     takeSystemBroadcasts(now: now, into: &effects)
-    takeAnnouncements(from: slot, now: now, into: &effects)
+    takeAnnouncements(now: now, into: &effects)
     if elicits { view.links[slot].owe(delay: view.acknowledgeDelay, now: now) }
     // A digest that is due anyway travels with an acknowledgement that is.
     if view.links[slot].acknowledgeAt <= now, dissemination.states[slot].digestAt != .never {

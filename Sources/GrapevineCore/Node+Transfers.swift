@@ -36,7 +36,10 @@ extension Node {
   /// - Returns: False when it is complete (for one of this node: when all neighbours have it) or not known.
   public mutating func cancelTransfer(_ id: TransferID, now: Instant, into effects: inout Effects) -> Bool {
     syncTransfers()
-    guard transfers.cancel(id, now: now, counters: &counters, into: &effects) else { return false }
+    guard
+      transfers.cancel(id, now: now, counters: &counters, into: &effects)
+        || dropWaiting(id, into: &effects)
+    else { return false }
     guard id.origin == identity else { return true }
     var withdrawal = Announcement(
       head: TransferHead(origin: identity.value, number: 0, length: 0, unit: 0), isTagged: false, checksum: 0)
@@ -67,7 +70,7 @@ extension Node {
     _ kind: UInt8, _ slot: Int, from cursor: inout Cursor, now: Instant, into effects: inout Effects
   ) throws(DecodeError) -> Bool {
     // A message may be announced in the frame that brings its first fragment.
-    takeAnnouncements(from: slot, now: now, into: &effects)
+    takeAnnouncements(now: now, into: &effects)
     syncTransfers()
     transfers.peers[slot].patience = view.links[slot].questionTime
     transfers.peers[slot].lossShare = view.links[slot].lossShare
@@ -75,31 +78,77 @@ extension Node {
     let isSettled =
       transfers.place(of: head.origin, head.number) == nil
       && dissemination.isSettled(head.origin, head.number)
+      && !dissemination.announcements.contains {
+        $0.origin == head.origin && UInt32(truncatingIfNeeded: $0.sequence) == head.number
+      }
     return try transfers.onLinkMessage(
       kind, head, from: slot, &cursor, isSettled: isSettled, now: now, counters: &counters, into: &effects)
   }
 
-  /// Takes the announcements of large messages that came.
-  mutating func takeAnnouncements(from slot: Int, now: Instant, into effects: inout Effects) {
-    guard !dissemination.announcements.isEmpty else { return }
+  /// Takes the announcements of large messages that came with this frame.
+  mutating func takeAnnouncements(now: Instant, into effects: inout Effects) {
+    guard dissemination.announcements.count > dissemination.waitingAnnouncements else { return }
+    takeAnnouncements(from: dissemination.waitingAnnouncements, now: now, into: &effects)
+  }
+
+  /// Does what is due with large messages.
+  mutating func advanceTransfers(now: Instant, into effects: inout Effects) {
     syncTransfers()
-    for announcement in dissemination.announcements {
-      transfers.onAnnouncement(announcement, from: slot, now: now, counters: &counters, into: &effects)
+    transfers.advance(now: now, counters: &counters, into: &effects)
+    guard now >= transfers.admitAt else { return }
+    takeAnnouncements(from: 0, now: now, into: &effects)
+  }
+
+  /// Takes announcements; those that there is no place for stay.
+  private mutating func takeAnnouncements(from first: Int, now: Instant, into effects: inout Effects) {
+    syncTransfers()
+    let candidates = dissemination.announcements[first...]
+    dissemination.announcements.removeSubrange(first...)
+    for announcement in candidates {
+      if announcement.isWithdrawal {
+        let id = TransferID(origin: MemberID(announcement.origin), sequence: announcement.sequence)
+        if dropWaiting(id, into: &effects) { continue }
+      }
+      if transfers.onAnnouncement(announcement, now: now, counters: &counters, into: &effects) { continue }
+      var kept = announcement
+      if !kept.hasWaited { counters.transfersRefused &+= 1 }
+      kept.hasWaited = true
+      dissemination.announcements.append(kept)
     }
-    dissemination.announcements.removeAll(keepingCapacity: true)
+    dissemination.waitingAnnouncements = dissemination.announcements.count
+    transfers.admitAt = dissemination.announcements.isEmpty ? .never : now + 250_000_000
+  }
+
+  /// Cancels a large message that waits for a place.
+  ///
+  /// - Returns: Whether it was one of those.
+  private mutating func dropWaiting(_ id: TransferID, into effects: inout Effects) -> Bool {
+    let place = dissemination.announcements.firstIndex {
+      $0.hasWaited && $0.origin == id.origin.value && $0.sequence == id.sequence
+    }
+    guard let place else { return false }
+    dissemination.announcements.remove(at: place)
+    dissemination.waitingAnnouncements = dissemination.announcements.count
+    counters.transfersCancelled &+= 1
+    effects.transfers.append(.cancelled(id))
+    return true
   }
 }
 
 extension Dissemination {
-  /// Announcements that wait at most: those of one frame. Chosen here: above what a datagram holds.
+  /// Announcements that wait at most, for the end of the frame or for a place, and those of one origin. Chosen here:
+  /// above what a datagram holds.
   private static var announcementLimit: Int { 128 }
+  private static var announcementsOfOne: Int { 64 }
 
-  /// Keeps what a broadcast says of a large message until the frame has been read.
+  /// Keeps what a broadcast says of a large message until the frame has been read, and until there is a place for it.
   ///
   /// - Returns: Whether there was room for it.
   mutating func hear(_ payload: UnsafeRawBufferPointer, origin: UInt64, sequence: UInt64, hops: UInt8) -> Bool
   {
-    guard announcements.count < Self.announcementLimit else { return false }
+    guard announcements.count < Self.announcementLimit,
+      announcements.count(where: { $0.origin == origin }) < Self.announcementsOfOne
+    else { return false }
     if let announcement = Announcement(payload, origin: origin, sequence: sequence, hops: hops) {
       announcements.append(announcement)
     }

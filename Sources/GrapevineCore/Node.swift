@@ -188,8 +188,7 @@ extension Node {
     advanceMembership(now: now, into: &effects)
     advanceTuples(now: now, into: &effects)
     advanceDirect(now: now, into: &effects)
-    syncTransfers()
-    transfers.advance(now: now, counters: &counters, into: &effects)
+    advanceTransfers(now: now, into: &effects)
     var rest = view.up
     while rest != 0 {
       dissemination.resend(rest.trailingZeroBitCount, now: now)

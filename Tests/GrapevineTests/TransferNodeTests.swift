@@ -65,6 +65,7 @@ struct TransferNodeTests {
     await #expect(throws: BroadcastError.tooLarge(limit: 64 << 10)) {
       try await first.broadcast([UInt8](repeating: 0, count: (64 << 10) + 1))
     }
+    await #expect(throws: BroadcastError.empty) { try await first.transfer([]) }
     await first.leave()
     await second.leave()
   }

@@ -46,7 +46,7 @@ extension GossipNode {
   /// What `broadcast` does with bytes that are longer than `payloadLimit`, with a handle to watch and to cancel it.
   ///
   /// - Parameter payload: One byte at least; copied once.
-  /// - Throws: `BroadcastError.tooLarge`, `.notConnected`, or `CancellationError`; then it was not sent.
+  /// - Throws: `BroadcastError.tooLarge`, `.empty`, `.notConnected`, or `CancellationError`; then it was not sent.
   public nonisolated(nonsending) func transfer(_ payload: [UInt8]) async throws -> OutgoingTransfer {
     // Subscribed before it begins, so that nothing is missed.
     let all = client.transfers.subscribe()
@@ -75,7 +75,7 @@ extension GossipNode {
   @usableFromInline
   nonisolated(nonsending) func broadcastLarge(_ payload: [UInt8], isTagged: Bool) async throws -> TransferID {
     guard payload.count <= largeLimit else { throw BroadcastError.tooLarge(limit: largeLimit) }
-    precondition(!payload.isEmpty, "a large message needs a byte at least")
+    guard !payload.isEmpty else { throw BroadcastError.empty }
     guard let content = payload.withUnsafeBytes({ LargeContent(copying: $0) }) else {
       throw BroadcastError.wouldBlock
     }

@@ -54,6 +54,8 @@ public enum BroadcastError: Error, Equatable, Sendable {
   case wouldBlock
   /// The payload is longer than `limit` bytes.
   case tooLarge(limit: Int)
+  /// A large message has a byte at least.
+  case empty
   /// The node is not a member: join first.
   case notConnected
   /// Messages of the best-effort level have no order.
@@ -116,6 +118,8 @@ struct Dissemination: ~Copyable {
   var order: OrderKeeper
   /// What broadcasts of the frame that is being read say of large messages.
   var announcements: [Announcement] = []
+  /// The first of these, so many, wait for a place.
+  var waitingAnnouncements = 0
 
   /// Repairs remembered for one link; more are asked for again. Chosen here: no more than there are streams.
   static func repairsPerLink(_ configuration: Configuration) -> Int { min(32, configuration.streamCapacity) }

@@ -16,6 +16,8 @@ enum ErasureCode {
   static let blockLength = 64
   /// Rows that there can be for a block.
   static let rowLimit = 64
+  /// Rows of a block that are sent, and kept, at most: what one datagram can make a receiver compute.
+  static let usedLimit = 24
 
   /// The coefficient of a fragment, by its place in the block, in a row.
   static func coefficient(row: Int, column: Int) -> UInt8 {
@@ -25,16 +27,24 @@ enum ErasureCode {
   /// The inverses of all numbers.
   private static let inverses = (0...255).map { inverse(UInt8($0)) }
 
-  static func multiply(_ left: UInt8, _ right: UInt8) -> UInt8 {
-    var product: UInt8 = 0
-    var factor = left
-    var rest = right
-    while rest != 0 {
-      if rest & 1 != 0 { product ^= factor }
-      factor = factor << 1 ^ (factor & 0x80 != 0 ? 0x1d : 0)
-      rest >>= 1
+  /// The powers of x, twice over, and which power each number is: x generates all of them.
+  private static let powers = [UInt8](unsafeUninitializedCapacity: 510) { powers, count in
+    var power: UInt8 = 1
+    for exponent in 0..<510 {
+      powers.initializeElement(at: exponent, to: power)
+      power = power << 1 ^ (power & 0x80 != 0 ? 0x1d : 0)
     }
-    return product
+    count = 510
+  }
+  private static let logarithms: [UInt8] = {
+    var logarithms = [UInt8](repeating: 0, count: 256)
+    for exponent in 0..<255 { logarithms[Int(powers[exponent])] = UInt8(exponent) }
+    return logarithms
+  }()
+
+  static func multiply(_ left: UInt8, _ right: UInt8) -> UInt8 {
+    guard left != 0, right != 0 else { return 0 }
+    return powers[Int(logarithms[Int(left)]) + Int(logarithms[Int(right)])]
   }
 
   /// The inverse of a number that is not zero: its 254th power.

@@ -181,6 +181,8 @@ final class Transfer {
   var endsAt = Instant.never
   /// Complete, and the application had no room yet.
   var isUndelivered = false
+  /// Given up because nobody had announced it: it begins anew when somebody does.
+  var wasUnannounced = false
   /// Own: every neighbour has it, and that was told.
   var isHandedOver = false
   /// Hundredths of it that were told, and sixteenths that the parent was told.

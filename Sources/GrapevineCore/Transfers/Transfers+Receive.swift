@@ -45,6 +45,12 @@ extension Transfers {
       let held = try cursor.read(UInt32.self)
       let flags = try cursor.read(UInt8.self)
       guard Int(held) <= head.count else { throw .outOfRange }
+      if flags & TransferHave.asks != 0, place(of: head.origin, head.number) == nil,
+        isRefused(head) || isSettled
+      {
+        // Whoever waits for this node hears that there is nothing to wait for.
+        refuse(head, slot, forGood: true)
+      }
       try onHave(head, held: held, flags: flags, from: slot, now: now, counters: &counters, into: &effects)
     default: throw .unknownKind
     }
@@ -72,26 +78,32 @@ extension Transfers {
       begin(transfer, now: now)
       return transfer
     }
-    guard isEnabled, head.origin != identity, Int(head.length) <= limit,
-      !isSettled, let place = add(head, isOwn: false, now: now),
+    let isRefused = isRefused(head) || isSettled
+    guard !isRefused, head.origin != identity,
+      let place = add(head, isOwn: false, isAnnounced: false, now: now),
       let transfer = places[place]
     else {
-      refuse(head, slot, counters: &counters)
+      counters.fragmentsUnwanted &+= 1
+      refuse(head, slot, forGood: isRefused && head.origin != identity)
       return nil
     }
     guard allocate(transfer) else {
       remove(place)
-      refuse(head, slot, counters: &counters)
+      counters.fragmentsUnwanted &+= 1
+      refuse(head, slot, forGood: false)
       return nil
     }
     begin(transfer, now: now)
     return transfer
   }
 
-  private func refuse(_ head: TransferHead, _ slot: Int, counters: inout Counters) {
-    counters.fragmentsUnwanted &+= 1
+  /// Whether no message like it is ever taken here.
+  private func isRefused(_ head: TransferHead) -> Bool { !isEnabled || Int(head.length) > limit }
+
+  private func refuse(_ head: TransferHead, _ slot: Int, forGood: Bool) {
     peers[slot].refusal = head
     peers[slot].owesRefusal = true
+    peers[slot].refusesForGood = forGood
   }
 
   /// A transfer has memory now and takes fragments.
@@ -176,9 +188,14 @@ extension Transfers {
     }
     transfer.hasParity = true
     let key = UInt32(truncatingIfNeeded: block)
-    guard store.missing[block] > 0, !(store.rows[key] ?? []).contains(where: { $0.number == row }),
+    let rows = store.rows[key]
+    guard store.missing[block] > 0, !(rows ?? []).contains(where: { $0.number == row }),
       store.rowCount < Self.rowsLimit(transfer)
     else { return }
+    guard (rows?.count ?? 0) < ErasureCode.usedLimit else {
+      counters.fragmentsUnwanted &+= 1
+      return
+    }
     store.rows[key, default: []].append(
       TransferStore.Row(number: UInt8(truncatingIfNeeded: row), bytes: Array(bytes)))
     store.rowCount += 1
@@ -269,7 +286,10 @@ extension Transfers {
       }
     } else {
       transfer.gone &= ~bit
-      transfer.links[slot].held = max(transfer.links[slot].held, held)
+      if held > transfer.links[slot].held {
+        transfer.links[slot].held = held
+        if transfer.isOwn, transfer.phase == .complete { keep(transfer, now: now) }
+      }
       if flags & TransferHave.isPushed != 0, transfer.phase == .receiving, transfer.parent == slot {
         transfer.isPushed = true
         schedule(transfer, at: max(now + Self.holeGrace, transfer.askAt))

@@ -27,9 +27,14 @@ extension Transfers {
   mutating func writeWords(_ slot: Int, to writer: inout Writer, counters: inout Counters) -> Bool {
     let start = writer.count
     let bit: SlotMask = 1 << SlotMask(slot)
-    if peers[slot].owesRefusal, writer.remaining >= 1 + TransferHead.byteCount {
+    if peers[slot].owesRefusal, writer.remaining >= 1 + TransferHead.byteCount + TransferHave.byteCount {
       peers[slot].owesRefusal = false
       peers[slot].refusal.write(MessageKind.stop, to: &writer)
+      if peers[slot].refusesForGood {
+        peers[slot].refusal.write(MessageKind.have, to: &writer)
+        writer.write(UInt32(0))
+        writer.write(TransferHave.isGone)
+      }
     }
     var rest = peers[slot].wordy
     while rest != 0 {
@@ -47,10 +52,15 @@ extension Transfers {
         transfer.owesHave &= ~bit
         transfer.asksHave &= ~bit
         transfer.head.write(MessageKind.have, to: &writer)
-        writer.write(UInt32(truncatingIfNeeded: transfer.received))
+        // What was not announced here cannot be delivered: it counts as not whole and, when it was ended, not as
+        // given up.
+        let isAnnounced = transfer.announcement != nil
+        let most = isAnnounced ? transfer.count : transfer.count - 1
+        writer.write(UInt32(truncatingIfNeeded: min(transfer.received, most)))
         let isPushed = Int(transfer.links[slot].cursor) == transfer.count && transfer.phase == .complete
         writer.write(
-          (asks ? TransferHave.asks : 0) | (transfer.phase == .ended ? TransferHave.isGone : 0)
+          (asks ? TransferHave.asks : 0)
+            | (transfer.phase == .ended && !transfer.wasUnannounced ? TransferHave.isGone : 0)
             | (isPushed ? TransferHave.isPushed : 0))
       }
       if transfer.owesWant & bit != 0 {
@@ -223,7 +233,7 @@ extension Transfers {
   static func parityRows(lossShare: UInt32) -> Int {
     guard lossShare >= 131 else { return 0 }
     let expected = Double(lossShare) / 65_536 * Double(ErasureCode.blockLength)
-    return min(24, Int((expected + 1.5 * expected.squareRoot()).rounded(.up)))
+    return min(ErasureCode.usedLimit, Int((expected + 1.5 * expected.squareRoot()).rounded(.up)))
   }
 
   private func writeParity(
@@ -245,8 +255,8 @@ extension Transfers {
     return true
   }
 
-  /// Whoever is served keeps a transfer from being forgotten.
+  /// Whoever is served keeps a transfer from being forgotten; one of this node only when it says that it has more.
   private func noteServed(_ transfer: Transfer, now: Instant) {
-    if transfer.phase == .complete { transfer.endsAt = now + linger }
+    if transfer.phase == .complete, !transfer.isOwn { transfer.endsAt = now + linger }
   }
 }

@@ -61,14 +61,21 @@ extension Transfers {
       checkHoles(transfer, place, now: now, counters: &counters, into: &effects)
     case .complete, .ended:
       if transfer.isUndelivered { deliver(transfer, counters: &counters, into: &effects) }
-      if transfer.isOwn, !transfer.isHandedOver { askHandover(transfer, now: now) }
-      if now >= transfer.endsAt, !transfer.isUndelivered {
-        // What was not handed over in all this time is not waited for.
-        remove(place)
+      // The last that did not have it may have gone.
+      noteHandover(transfer, counters: &counters, into: &effects)
+      let isWaitedFor = transfer.isOwn && transfer.phase == .complete && !transfer.isHandedOver
+      if isWaitedFor { askHandover(transfer, now: now) }
+      if transfer.isUndelivered {
+        schedule(transfer, at: now + 100_000_000)
+      } else if now < transfer.endsAt {
+        schedule(transfer, at: isWaitedFor ? min(transfer.endsAt, now + 500_000_000) : transfer.endsAt)
       } else {
-        let pause: Nanoseconds = transfer.isUndelivered ? 100_000_000 : 500_000_000
-        let mustHurry = transfer.isUndelivered || transfer.isOwn && !transfer.isHandedOver
-        schedule(transfer, at: mustHurry ? min(transfer.endsAt, now + pause) : transfer.endsAt)
+        // What was not handed over in all this time is not waited for.
+        if isWaitedFor, let id = transfer.id {
+          counters.transfersFailed &+= 1
+          effects.transfers.append(.failed(id, .unavailable))
+        }
+        remove(place)
       }
     }
   }
@@ -80,6 +87,7 @@ extension Transfers {
     // A message that nobody announces is not held for long.
     let limit = transfer.announcement == nil ? min(patience, 10_000_000_000) : patience
     guard now < transfer.lastNew + limit else {
+      transfer.wasUnannounced = transfer.announcement == nil
       return fail(transfer, .unavailable, now: now, counters: &counters, into: &effects)
     }
     let giveUpAt = transfer.lastNew + limit
@@ -161,41 +169,45 @@ extension Transfers {
 // Beginnings and ends.
 extension Transfers {
   /// Takes the announcement of a message.
+  ///
+  /// - Returns: False when it must wait until there is a place.
   mutating func onAnnouncement(
-    _ announcement: Announcement, from slot: Int, now: Instant, counters: inout Counters,
-    into effects: inout Effects
-  ) {
-    guard isEnabled, announcement.origin != identity else { return }
+    _ announcement: Announcement, now: Instant, counters: inout Counters, into effects: inout Effects
+  ) -> Bool {
+    guard isEnabled, announcement.origin != identity else { return true }
     let number = UInt32(truncatingIfNeeded: announcement.sequence)
     if announcement.isWithdrawal {
       guard let place = place(of: announcement.origin, number), let transfer = places[place],
         transfer.phase != .ended, transfer.phase != .complete || transfer.isUndelivered
-      else { return }
-      return end(
+      else { return true }
+      end(
         transfer,
         .cancelled(
           transfer.id
             ?? TransferID(
               origin: MemberID(announcement.origin), sequence: announcement.sequence)), now: now,
         counters: &counters, into: &effects)
+      return true
     }
     let id = TransferID(origin: MemberID(announcement.origin), sequence: announcement.sequence)
     guard Int(announcement.length) <= limit else {
       counters.transfersRefused &+= 1
-      return effects.transfers.append(.failed(id, .noMemory))
+      effects.transfers.append(.failed(id, .noMemory))
+      return true
     }
     var found = place(of: announcement.origin, number)
-    if let place = found, places[place]?.head != announcement.head {
-      // Whoever made up fragments of it was wrong.
+    if let place = found, let transfer = places[place],
+      transfer.head != announcement.head || transfer.wasUnannounced && transfer.phase == .ended
+    {
+      // Whoever made up fragments of it was wrong, or they came much too early: it begins anew.
       remove(place)
       found = nil
     }
-    guard let place = found ?? add(announcement.head, isOwn: false, now: now), let transfer = places[place]
-    else {
-      counters.transfersRefused &+= 1
-      return effects.transfers.append(.failed(id, .noMemory))
-    }
-    guard transfer.announcement == nil, transfer.phase != .ended else { return }
+    guard
+      let place = found ?? add(announcement.head, isOwn: false, isAnnounced: true, now: now),
+      let transfer = places[place]
+    else { return false }
+    guard transfer.announcement == nil, transfer.phase != .ended else { return true }
     transfer.announcement = announcement
     transfer.lastNew = now
     if transfer.phase == .waiting {
@@ -209,6 +221,7 @@ extension Transfers {
     if transfer.received == transfer.count {
       complete(transfer, now: now, counters: &counters, into: &effects)
     }
+    return true
   }
 
   /// Begins a message of this node.
@@ -218,7 +231,9 @@ extension Transfers {
     _ content: LargeContent, _ announcement: Announcement, now: Instant, counters: inout Counters,
     into effects: inout Effects
   ) -> Bool {
-    guard let place = add(announcement.head, isOwn: true, now: now), let transfer = places[place] else {
+    guard let place = add(announcement.head, isOwn: true, isAnnounced: true, now: now),
+      let transfer = places[place]
+    else {
       return false
     }
     guard allocate(transfer, content: content) else {
@@ -229,23 +244,33 @@ extension Transfers {
     transfer.phase = .complete
     transfer.floor = transfer.count
     transfer.tree = eager
-    transfer.endsAt = now + max(linger, patience)
+    keep(transfer, now: now)
     counters.transfersSent &+= 1
     mark(place, ready: transfer.targets(eager: eager))
     oweHave(transfer, up & ~eager)
     schedule(transfer, at: now + 500_000_000)
+    guard up != 0 else {
+      // There is nobody to hand it to.
+      transfer.isHandedOver = true
+      effects.transfers.append(
+        .completed(
+          TransferID(origin: MemberID(identity), sequence: announcement.sequence),
+          bytes: Int(transfer.head.length)))
+      return true
+    }
     noteHandover(transfer, counters: &counters, into: &effects)
     return true
   }
+
+  /// Keeps a message of this node for neighbours that do not have it yet.
+  func keep(_ transfer: Transfer, now: Instant) { transfer.endsAt = now + max(linger, patience) }
 
   /// Whether a message of this length could begin now, after forgetting what is only kept.
   func hasRoom(for head: TransferHead) -> Bool {
     var needed = used + TransferStore.bytes(head) - memory
     var places = Self.capacity - occupied.nonzeroBitCount
-    for case let other? in self.places where other.phase == .ended || other.phase == .complete {
-      guard other.phase == .ended || !other.isUndelivered && (!other.isOwn || other.isHandedOver) else {
-        continue
-      }
+    for case let other? in self.places {
+      guard other.phase == .ended || Self.isOnlyKept(other) || Self.isUnannounced(other) else { continue }
       if other.store != nil { needed -= TransferStore.bytes(other.head) }
       places += 1
     }

@@ -18,6 +18,8 @@ struct TransferPeer: BitwiseCopyable {
   var turn: UInt8 = 0
   /// The unknown transfer that its other end is told to stop.
   var owesRefusal = false
+  /// Whether it is told, too, that there is nothing to wait for.
+  var refusesForGood = false
   var refusal = TransferHead(origin: 0, number: 0, length: 0, unit: 0)
   /// The round trip with its deviation.
   var patience: Nanoseconds = 0
@@ -74,6 +76,9 @@ struct Transfers: ~Copyable {
   /// The share of the memory that messages may take which nobody has announced. Chosen here: a neighbour that makes
   /// messages up cannot keep out others.
   static let unannouncedShare = 4
+  /// Places that messages which nobody has announced may take, and those of one other member under way.
+  static let unannouncedLimit = capacity / 4
+  static let originLimit = capacity / 2
 
   init(identity: MemberID, configuration: Configuration) {
     self.identity = identity.value
@@ -99,8 +104,11 @@ struct Transfers: ~Copyable {
     return peers + rules.memory + configuration.linkSlots * link
   }
 
+  /// When announcements that wait for a place are looked at.
+  var admitAt = Instant.never
+
   /// When something is due; not what waits for a link.
-  var nextDeadline: Instant { nextCheck }
+  var nextDeadline: Instant { min(nextCheck, admitAt) }
 
   /// Whether this node's messages have gone to all neighbours.
   var isHandedOver: Bool {
@@ -132,12 +140,15 @@ extension Transfers {
     return nil
   }
 
-  /// Puts a new transfer into a place, that of one that is only remembered if need be.
-  mutating func add(_ head: TransferHead, isOwn: Bool, now: Instant) -> Int? {
+  /// Puts a new transfer into a place: that of one that is only remembered if need be, or, for one that is announced,
+  /// of one that is not.
+  mutating func add(_ head: TransferHead, isOwn: Bool, isAnnounced: Bool, now: Instant) -> Int? {
+    guard isOwn || hasPlaces(head, isAnnounced: isAnnounced) else { return nil }
     if occupied == .max {
-      guard let oldest = oldest(where: { $0.phase == .ended }) ?? oldest(where: Self.isOnlyKept) else {
-        return nil
-      }
+      guard
+        let oldest = oldest(where: { $0.phase == .ended }) ?? oldest(where: Self.isOnlyKept)
+          ?? (isAnnounced ? quietestUnannounced : nil)
+      else { return nil }
       remove(oldest)
     }
     if places.isEmpty { places = Array(repeating: nil, count: Self.capacity) }
@@ -170,8 +181,39 @@ extension Transfers {
   }
 
   /// Whether nobody but late neighbours would miss it.
-  private static func isOnlyKept(_ transfer: Transfer) -> Bool {
+  static func isOnlyKept(_ transfer: Transfer) -> Bool {
     transfer.phase == .complete && !transfer.isUndelivered && (!transfer.isOwn || transfer.isHandedOver)
+  }
+
+  /// Whether neither its origin nor those who announce nothing take too many places with it.
+  private func hasPlaces(_ head: TransferHead, isAnnounced: Bool) -> Bool {
+    var count = 0
+    for case let other? in places where other.phase != .ended && !Self.isOnlyKept(other) {
+      // Whoever makes up fragments in the name of another does not count against that.
+      let isAlike =
+        isAnnounced
+        ? other.announcement != nil && other.head.origin == head.origin : Self.isUnannounced(other)
+      if isAlike { count += 1 }
+    }
+    return count < (isAnnounced ? Self.originLimit : Self.unannouncedLimit)
+  }
+
+  /// Whether it may have been made up.
+  static func isUnannounced(_ transfer: Transfer) -> Bool {
+    transfer.announcement == nil && !transfer.isOwn && transfer.phase != .ended
+  }
+
+  /// The place of that unannounced one which has been without news for the longest time.
+  private var quietestUnannounced: Int? {
+    var best: Int?
+    var lastNew = Instant.never
+    for place in 0..<Self.capacity {
+      guard let transfer = places[place], Self.isUnannounced(transfer), transfer.lastNew < lastNew else {
+        continue
+      }
+      (best, lastNew) = (place, transfer.lastNew)
+    }
+    return best
   }
 
   private func oldest(where holds: (Transfer) -> Bool) -> Int? {
@@ -192,7 +234,10 @@ extension Transfers {
     let bytes = TransferStore.bytes(transfer.head)
     guard Int(transfer.head.length) <= limit, hasShare(transfer, bytes) else { return false }
     while used + bytes > max(memory, TransferStore.bytes(transfer.head)) {
-      guard let victim = oldest(where: { $0.store != nil && Self.isOnlyKept($0) }) else { return false }
+      guard
+        let victim = oldest(where: { $0.store != nil && Self.isOnlyKept($0) })
+          ?? (transfer.isOwn || transfer.announcement != nil ? quietestUnannounced : nil)
+      else { return false }
       remove(victim)
     }
     guard let store = TransferStore(transfer.head, content: content) else { return false }

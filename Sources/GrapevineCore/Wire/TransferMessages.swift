@@ -42,6 +42,8 @@ struct TransferHead: BitwiseCopyable, Equatable {
   static let byteCount = 8 + 4 + 4 + 1
   /// Fragments are cut in steps of so many bytes.
   static let step = 16
+  /// Units that are taken: 256 bytes at least, or the tables and the work for a message would be out of proportion.
+  static let units: ClosedRange<UInt8> = 16...128
 
   init(origin: UInt64, number: UInt32, length: UInt32, unit: UInt8) {
     self.origin = origin
@@ -55,8 +57,7 @@ struct TransferHead: BitwiseCopyable, Equatable {
     number = try cursor.read(UInt32.self)
     length = try cursor.read(UInt32.self)
     unit = try cursor.read(UInt8.self)
-    // 64 bytes at least, or the tables of a message would be longer than the message.
-    guard length > 0, unit >= 4, unit <= 128 else { throw .outOfRange }
+    guard length > 0, Self.units ~= unit else { throw .outOfRange }
   }
 
   func write(_ kind: UInt8, to writer: inout Writer) {
@@ -79,7 +80,7 @@ struct TransferHead: BitwiseCopyable, Equatable {
   /// The unit of fragments that fit into a datagram with an acknowledgement beside them, and that still fit where
   /// datagrams are sealed, which takes 30 bytes.
   static func unit(datagramLimit: Int) -> UInt8 {
-    UInt8(max(4, min(128, (datagramLimit - Frame.linkHeader - 1 - byteCount - 4 - 5 - 30) / step)))
+    UInt8(max(16, min(128, (datagramLimit - Frame.linkHeader - 1 - byteCount - 4 - 5 - 30) / step)))
   }
 }
 
@@ -94,6 +95,8 @@ struct Announcement: BitwiseCopyable {
   var checksum: UInt64
   /// Whether the message is withdrawn; then nothing else counts but the number.
   var isWithdrawal = false
+  /// Whether it waits for a place; not on the wire.
+  var hasWaited = false
 
   static let byteCount = SystemMessage.header + 1 + 1 + 4 + 8
 
@@ -125,7 +128,7 @@ struct Announcement: BitwiseCopyable {
       unit = payload[3]
       length = UInt32(bigEndian: payload.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
       checksum = UInt64(bigEndian: payload.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-      guard length > 0, unit >= 4, unit <= 128 else { return nil }
+      guard length > 0, TransferHead.units ~= unit else { return nil }
     case SystemMessage.withdrawal where payload.count >= SystemMessage.header + 8:
       self.sequence = UInt64(bigEndian: payload.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
       isWithdrawal = true

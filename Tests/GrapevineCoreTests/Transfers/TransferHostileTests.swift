@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Large messages: what a hostile neighbour cannot do")
 struct TransferHostileTests {
-  private static var configuration: Configuration {
+  static var configuration: Configuration {
     var configuration = World.small
     configuration.transfers?.limit = 64 << 10
     configuration.transfers?.memory = 256 << 10
@@ -13,7 +13,7 @@ struct TransferHostileTests {
     return configuration
   }
 
-  private func besieged() throws -> (World, [Member], Intruder) {
+  func besieged() throws -> (World, [Member], Intruder) {
     let world = World()
     let members = try world.cluster(3, configuration: Self.configuration)
     try world.broadcast("before", from: members[1])
@@ -22,13 +22,13 @@ struct TransferHostileTests {
     return (world, members, intruder)
   }
 
-  private func head(_ number: UInt32, length: UInt32 = 1_000, unit: UInt8 = 4, origin: UInt64 = 66)
+  func head(_ number: UInt32, length: UInt32 = 1_000, unit: UInt8 = 16, origin: UInt64 = 66)
     -> TransferHead
   {
     TransferHead(origin: origin, number: number, length: length, unit: unit)
   }
 
-  private func fragment(_ head: TransferHead, _ index: UInt32, _ value: UInt8 = 1) -> [UInt8] {
+  func fragment(_ head: TransferHead, _ index: UInt32, _ value: UInt8 = 1) -> [UInt8] {
     written { writer in
       head.write(MessageKind.fragment, to: &writer)
       writer.write(index)
@@ -36,11 +36,11 @@ struct TransferHostileTests {
     }
   }
 
-  private func announcement(_ head: TransferHead, checksum: UInt64) -> [UInt8] {
+  func announcement(_ head: TransferHead, checksum: UInt64) -> [UInt8] {
     let said = Announcement(head: head, isTagged: false, checksum: checksum)
     return written { writer in
       GossipHeader(
-        origin: 66, level: .reliable, isTagged: true, hops: 0, first: UInt64(head.number), count: 1
+        origin: head.origin, level: .reliable, isTagged: true, hops: 1, first: UInt64(head.number), count: 1
       ).write(to: &writer)
       writer.writeVariable(UInt64(Announcement.byteCount))
       said.withPayload { writer.write($0) }
