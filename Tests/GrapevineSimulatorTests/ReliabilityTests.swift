@@ -23,14 +23,14 @@ struct ReliabilityTests {
     #expect(report.reported == 0, "\(scenario.replayCommand)", sourceLocation: sourceLocation)
   }
 
-  @Test("60 nodes, 30 % loss, crashes and partitions", arguments: 1...12 as ClosedRange<UInt64>)
+  @Test("60 nodes, 30 % loss, crashes and partitions", arguments: 1...4 as ClosedRange<UInt64>)
   func lossy(seed: UInt64) async throws {
     try await expectHolds(scenario(nodes: 60, loss: 0.3, seed: seed))
   }
 
   @Test(
     "rumour mongering to three neighbours: repair reaches whom chance left out",
-    arguments: 1...2 as ClosedRange<UInt64>)
+    arguments: [1] as [UInt64])
   func mongering(seed: UInt64) async throws {
     var scenario = scenario(nodes: 60, loss: 0.1, seed: seed)
     scenario.fanout = 3
@@ -42,7 +42,7 @@ struct ReliabilityTests {
     try await expectHolds(scenario(nodes: 100, loss: 0, seed: seed))
   }
 
-  @Test("200 nodes, 30 % loss", arguments: 1...2 as ClosedRange<UInt64>)
+  @Test("200 nodes, 30 % loss", arguments: [1] as [UInt64])
   func larger(seed: UInt64) async throws {
     try await expectHolds(scenario(nodes: 200, loss: 0.3, seed: seed))
   }
