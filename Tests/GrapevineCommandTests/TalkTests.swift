@@ -176,6 +176,15 @@ struct TalkEndToEndTests {
     return running
   }
 
+  /// Asks again until the condition holds; false after 30 s.
+  private func eventually(_ condition: () throws -> Bool) throws -> Bool {
+    for _ in 0..<600 {
+      if try condition() { return true }
+      usleep(50_000)
+    }
+    return false
+  }
+
   private func withDirectory(_ body: (String) throws -> Void) throws {
     let directory = "/tmp/gv-talk-\(UInt32.random(in: 0 ... .max))"
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -225,14 +234,19 @@ struct TalkEndToEndTests {
       let running = try agents(
         [("a", []), ("b", ["--answer", "touch \(directory)/asked; sleep 1; cat"]), ("c", [])], in: directory)
       let lost = try Running(["ask", "--to", "b", "--within", "60", "x", "--agent", "\(directory)/a.sock"])
-      while !FileManager.default.fileExists(atPath: "\(directory)/asked") { usleep(5_000) }
+      func members(_ status: String) throws -> String {
+        try Running(["members", "--status", status, "--agent", "\(directory)/c.sock"]).finish().output
+      }
+      let isAsked = try eventually {
+        try FileManager.default.fileExists(atPath: "\(directory)/asked") && members("alive").contains(" b ")
+      }
+      try #require(isAsked)
       kill(running[0].process.processIdentifier, SIGKILL)
-      let start = ContinuousClock.now
       let asked = try Running(["ask", "--to", "b", "--within", "60", "y", "--agent", "\(directory)/c.sock"])
         .finish()
       #expect(asked.code == 0 && asked.output == "b\ty\n", "\(asked)")
-      // Two seconds of sleep; that the asker is gone shows much later.
-      #expect(start.duration(to: .now) < .seconds(4))
+      // After two seconds of sleep: nobody waited until the asker was found to be gone.
+      #expect(!(try members("failed").contains(" a ")))
       _ = lost.finish()
       for one in running.dropFirst() { one.process.terminate() }
       for one in running.dropFirst() { #expect(one.finish().code == 0) }

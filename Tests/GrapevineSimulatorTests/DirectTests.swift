@@ -51,6 +51,12 @@ private final class Talk {
     }
   }
 
+  /// Whether a node counts anything, or waits for anything to do with that.
+  func hasReceipts(at node: Int) throws -> Bool {
+    let receipts = try #require(simulation.processes[node].node).pointee.direct.receipts.nextDeadline
+    return receipts != .never
+  }
+
   func receipts(at node: Int) -> [Int] {
     outcomes(at: node).compactMap { outcome in
       guard case .receipts(_, let count) = outcome else { return nil }
@@ -289,6 +295,20 @@ struct ReceiptTests {
         return (call, count)
       }, uniquingKeysWith: { $1 })
     #expect(last.values.count { $0 == 4 } == 256, "\(last.values)")
+  }
+
+  @Test("when the time is over nothing is left of it, also of those who reported directly")
+  func over() throws {
+    let talk = try Talk(20, seed: 47)
+    let message = try #require(talk.simulation.broadcast([1], from: 0))
+    _ = try talk.simulation.requestReceipts(for: message.sequence, of: 0, lifetime: .seconds(60))
+    talk.run(5)
+    for process in [7, 12, 18] { talk.simulation.crash(process) }
+    talk.run(30)
+    #expect(talk.receipts(at: 0).last == 16)
+    #expect(try talk.hasReceipts(at: 0))
+    talk.run(40)
+    for process in 0..<20 where ![7, 12, 18].contains(process) { #expect(try !talk.hasReceipts(at: process)) }
   }
 
   @Test("there is no receipt for what was not sent")

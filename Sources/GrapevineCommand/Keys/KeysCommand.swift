@@ -20,9 +20,7 @@ enum KeysCommand {
       send. Keys are shown by name only.
       """,
     options: [
-      Option(
-        name: "--agent", placeholder: "PATH|PORT", value: .text(default: ""),
-        help: "The agent's control socket, or its UDP port", defaultText: "the only agent of this user"),
+      .agent,
       Option(
         name: "--file", placeholder: "FILE", value: .text(default: ""),
         help: "Change this file of keys, of an agent that does not run, and ask no agent", defaultText: "none"

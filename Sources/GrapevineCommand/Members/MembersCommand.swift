@@ -18,9 +18,7 @@ enum MembersCommand {
     name: "members",
     summary: "Asks an agent that runs on this machine who is in its cluster.",
     options: [
-      Option(
-        name: "--agent", placeholder: "PATH|PORT", value: .text(default: ""),
-        help: "The agent's control socket, or its UDP port", defaultText: "the only agent of this user"),
+      .agent,
       Option(
         name: "--tag", placeholder: "KEY[=VALUE]", value: .list,
         help:
@@ -30,7 +28,7 @@ enum MembersCommand {
         help: "Only members of whom this is thought, with commas in between: alive, suspect, failed, left",
         defaultText: "all"),
       Option(name: "--watch", value: .flag, help: "Then print what becomes of members, until Ctrl-C"),
-      Option(name: "--json", value: .flag, help: "Print one JSON object a line, as the agent sends them"),
+      .agentJSON,
     ],
     notes: """
       The table has a line for each member that the agent knows, and says how many there are of all, shown or not. An

@@ -59,10 +59,10 @@ enum SimulateCommand {
         name: PapersCommand.flag, value: .flag,
         help: "Reproduce the papers' tables instead; 'grapevine simulate --papers --help' explains it"),
       Option(
-        name: TupleCommand.flag, value: .flag,
+        name: TupleCampaign.flag, value: .flag,
         help: "Put the map of tuples to the test instead; 'grapevine simulate --tuples --help' explains it"),
       Option(
-        name: OrderCommand.flag, value: .flag,
+        name: OrderCampaign.flag, value: .flag,
         help: "Put topics and order to the test instead; 'grapevine simulate --order --help' explains it"),
     ],
     operands: [
@@ -95,8 +95,8 @@ enum SimulateCommand {
 
   static func main(_ list: [String]) throws(UsageError) -> Int32 {
     if list.contains(PapersCommand.flag) { return try PapersCommand.main(list) }
-    if list.contains(TupleCommand.flag) { return try TupleCommand.main(list) }
-    if list.contains(OrderCommand.flag) { return try OrderCommand.main(list) }
+    if list.contains(TupleCampaign.flag) { return try TupleCommand.main(list) }
+    if list.contains(OrderCampaign.flag) { return try OrderCommand.main(list) }
     guard let arguments = try table.parse(list) else { return Standard.output(table.help) }
     let seed = UInt64(arguments.integer("--seed"))
     let runs = arguments.integer("--runs")

@@ -19,7 +19,7 @@ enum AskCommand {
       Option(
         name: "--within", placeholder: "S", value: .real(0.001...86_400, default: 5),
         help: "Seconds to wait for answers"),
-      TalkCall.agentOption, TalkCall.jsonOption,
+      .agent, .agentJSON,
     ],
     operands: [
       Operand(

@@ -18,7 +18,7 @@ enum SendCommand {
         help:
           "Print how many members have the message, until all have it, for so many seconds at most; for messages of one datagram",
         defaultText: "do not count"),
-      TalkCall.agentOption, TalkCall.jsonOption,
+      .agent, .agentJSON,
     ],
     operands: [
       Operand(

@@ -17,12 +17,6 @@ struct TalkCall {
     isJSON = arguments.has("--json")
   }
 
-  static let agentOption = Option(
-    name: "--agent", placeholder: "PATH|PORT", value: .text(default: ""),
-    help: "The agent's control socket, or its UDP port", defaultText: "the only agent of this user")
-  static let jsonOption = Option(
-    name: "--json", value: .flag, help: "Print one JSON object a line, as the agent sends them")
-
   /// The text of the operand, or without one or with `-` all of standard input.
   static func payload(_ operand: String?) throws(ControlFailure) -> [UInt8] {
     if let operand, operand != "-" { return Array(operand.utf8) }

@@ -30,9 +30,6 @@ enum TuplesVerb: String, CaseIterable, Sendable {
     }
   }
 
-  private static let agent = Option(
-    name: "--agent", placeholder: "PATH|PORT", value: .text(default: ""),
-    help: "The agent's control socket, or its UDP port", defaultText: "the only agent of this user")
   private static let hex = Option(
     name: "--hex", value: .flag,
     help: "Keys are read, and in text shown, as hexadecimal digits: they may be any bytes")
@@ -42,8 +39,6 @@ enum TuplesVerb: String, CaseIterable, Sendable {
   private static let noWait = Option(
     name: "--no-wait", value: .flag,
     help: "Do not wait until it is on the agent's disk; an agent without --data has none to wait for")
-  private static let json = Option(
-    name: "--json", value: .flag, help: "Print one JSON object a line, as the agent sends them")
   private static let key = Operand(name: "KEY", help: "The key, at most 255 bytes", isRequired: true)
 
   /// The codes that the verb can end with.
@@ -65,7 +60,7 @@ enum TuplesVerb: String, CaseIterable, Sendable {
     summary:
       "Writes the value of a key, as the agent knows it, to standard output: its bytes and nothing else.",
     options: [
-      agent, hex,
+      .agent, hex,
       Option(
         name: "--json", value: .flag,
         help:
@@ -83,7 +78,7 @@ enum TuplesVerb: String, CaseIterable, Sendable {
     name: "tuples put",
     summary: "Writes a value to a key and prints the version, when the agent has it on its disk.",
     options: [
-      agent, hex,
+      .agent, hex,
       Option(
         name: "--file", placeholder: "FILE", value: .text(default: ""),
         help: "A file whose bytes are the value",
@@ -101,7 +96,7 @@ enum TuplesVerb: String, CaseIterable, Sendable {
         name: "--ephemeral", value: .flag,
         help: "The tuple vanishes when this agent leaves, fails or is started again"),
       Option(name: "--if-absent", value: .flag, help: "Only if the agent knows no such tuple"),
-      ifVersion, noWait, json,
+      ifVersion, noWait, .agentJSON,
     ],
     operands: [
       key, Operand(name: "VALUE", help: "The value as text; - for the bytes of standard input"),
@@ -123,13 +118,15 @@ enum TuplesVerb: String, CaseIterable, Sendable {
   private static let removeTable = CommandLineTable(
     name: "tuples remove",
     summary: "Removes the tuple of a key in the whole cluster and prints the removal's version.",
-    options: [agent, hex, ifVersion, noWait, json], operands: [key], notes: conditionNote,
+    options: [.agent, hex, ifVersion, noWait, .agentJSON], operands: [key], notes: conditionNote,
     exitCodes: codes(TuplesCommand.Code.noSuchTuple, TuplesCommand.Code.conditionNotMet),
     example: "grapevine tuples remove service/web")
 
   private static let listTable = CommandLineTable(
     name: "tuples list", summary: "Shows the tuples that the agent knows, in order of their keys.",
-    options: [agent, hex, Option(name: "--keys", value: .flag, help: "Show keys without values"), json],
+    options: [
+      .agent, hex, Option(name: "--keys", value: .flag, help: "Show keys without values"), .agentJSON,
+    ],
     operands: [Operand(name: "PREFIX", help: "What the keys begin with; all of them without it")],
     notes: textNote + """
 
@@ -146,13 +143,13 @@ enum TuplesVerb: String, CaseIterable, Sendable {
     name: "tuples watch",
     summary: "Shows the tuples that the agent knows, then a mark, then what becomes of them until Ctrl-C.",
     options: [
-      agent, hex,
+      .agent, hex,
       Option(
         name: "--key", placeholder: "KEY", value: .text(default: ""), help: "Watch this key alone",
         defaultText: "all that begin with PREFIX"),
       Option(
         name: "--renewals", value: .flag, help: "Also when a tuple was written again with the same value"),
-      json,
+      .agentJSON,
     ],
     operands: [Operand(name: "PREFIX", help: "What the keys begin with; all of them without it")],
     notes: textNote + """
@@ -176,7 +173,7 @@ enum TuplesVerb: String, CaseIterable, Sendable {
   private static let countTable = CommandLineTable(
     name: "tuples count", summary: "Prints how many tuples the agent knows.",
     options: [
-      agent,
+      .agent,
       Option(
         name: "--json", value: .flag, help: "Print one JSON object, with what the agent's disk has done"),
     ],

@@ -72,15 +72,9 @@ struct Conversation: BitwiseCopyable {
     roundTrip == 0 ? usual : max(20_000_000, roundTrip &+ 4 &* deviation)
   }
 
-  /// Takes a round trip: RFC 6298 §2's smoothing.
+  /// Takes a round trip.
   mutating func measure(_ sample: Nanoseconds) {
-    guard roundTrip != 0 else {
-      (roundTrip, deviation) = (max(1, sample), sample / 2)
-      return
-    }
-    let distance = sample > roundTrip ? sample - roundTrip : roundTrip - sample
-    deviation = deviation - deviation / 4 + distance / 4
-    roundTrip = roundTrip - roundTrip / 8 + sample / 8
+    SmoothedRoundTrip.add(sample, to: &roundTrip, &deviation)
   }
 }
 

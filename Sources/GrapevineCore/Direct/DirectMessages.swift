@@ -86,7 +86,7 @@ struct DirectMessages: ~Copyable {
 
   /// When there is something to do at the latest.
   var nextDeadline: Instant {
-    owingCount > 0 ? Instant() : min(dueAt, min(calls.nextDeadline, receipts.nextDeadline))
+    owingCount > 0 ? Instant() : min(dueAt, receipts.nextDeadline)
   }
 
   func payload(_ slot: Int) -> UnsafeMutableRawBufferPointer {

@@ -48,9 +48,6 @@ struct OpenCalls: ~Copyable {
     capacity * (MemoryLayout<Question>.stride + MemoryLayout<Ask>.stride)
   }
 
-  /// Questions end by being asked for after their time: nothing happens then.
-  var nextDeadline: Instant { .never }
-
   /// Remembers a question of another member; instead of the one whose time ends first when there is no room. One
   /// member has a quarter of the places: beyond, its next question takes the place of one of its own.
   ///

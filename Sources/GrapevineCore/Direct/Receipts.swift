@@ -171,8 +171,16 @@ struct Receipts: ~Copyable {
 
   /// Stops counting one message of this node's.
   mutating func close(_ call: UInt64, origin: UInt64) {
-    if let place = find(origin, call) { entries[place] = Receipt() }
-    orphans.removeAll { $0.call == call }
+    if let place = find(origin, call) { forget(place) }
+  }
+
+  /// Forgets a message, and of one of this node's who reported about it.
+  private mutating func forget(_ place: Int) {
+    if entries[place].parent == Receipt.own {
+      let call = entries[place].call
+      orphans.removeAll { $0.call == call }
+    }
+    entries[place] = Receipt()
   }
 }
 
@@ -195,7 +203,10 @@ extension Receipts {
     now: Instant, up: SlotMask, members: borrowing MemberTable, holds: (UInt64, UInt64) -> Bool,
     into effects: inout Effects
   ) -> DirectReport? {
-    guard used > 0 else { return nil }
+    guard used > 0 else {
+      nextDeadline = .never
+      return nil
+    }
     judgeOrphans(members, now: now)
     for place in 0..<used where entries[place].call != 0 && !entries[place].hasMessage {
       guard entries[place].parent != Receipt.own, holds(entries[place].origin, entries[place].sequence) else {
@@ -209,7 +220,7 @@ extension Receipts {
     var report: DirectReport?
     for place in 0..<used where entries[place].call != 0 {
       if now >= entries[place].until {
-        entries[place] = Receipt()
+        forget(place)
         continue
       }
       if now >= entries[place].reportAt {
@@ -221,6 +232,7 @@ extension Receipts {
       }
       nextDeadline = min(nextDeadline, min(entries[place].reportAt, entries[place].until))
     }
+    while used > 0, entries[used - 1].call == 0 { used -= 1 }
     return report
   }
 

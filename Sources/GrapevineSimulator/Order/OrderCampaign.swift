@@ -7,7 +7,10 @@
 import GrapevineCore
 
 /// A run that puts topics and order to the test; what happens in it follows from the seed.
-public struct OrderCampaign: Sendable {
+public struct OrderCampaign: Campaign {
+  /// The option of `grapevine simulate` that chooses it.
+  public static let flag = "--order"
+
   /// The seed.
   public var seed: UInt64
   /// Whether it is a small and short run, for tests.
@@ -20,15 +23,10 @@ public struct OrderCampaign: Sendable {
     self.seed = seed
     self.isShort = isShort
   }
-
-  /// The command that repeats this run.
-  public var replayCommand: String {
-    "grapevine simulate --order\(isShort ? " --short" : "") --trace --seed \(seed) --runs 1"
-  }
 }
 
 /// What came of a run.
-public struct OrderCampaignReport: Sendable, Equatable {
+public struct OrderCampaignReport: CampaignReport, Equatable {
   /// What was not as it must be; empty when all was.
   public var failures: [String] = []
   /// Nodes that took part.
@@ -68,9 +66,6 @@ public struct OrderCampaignReport: Sendable, Equatable {
 
   /// Creates a report of nothing.
   public init() {}
-
-  /// Whether all was as it must be.
-  public var holds: Bool { failures.isEmpty }
 
   /// Adds what came of another run, but for its trace, which takes the place of this one's.
   public mutating func add(_ other: OrderCampaignReport) {
@@ -149,7 +144,7 @@ extension OrderCampaign {
   /// Runs it.
   ///
   /// - Parameter log: Told everything that happens, when it is wanted.
-  public func run(log: ((String) -> Void)? = nil) throws(ConfigurationError) -> OrderCampaignReport {
+  public func run(log: ((String) -> Void)?) throws(ConfigurationError) -> OrderCampaignReport {
     var generator = Generator(seed: seed ^ 0x6f72_6465_72)
     let schedule = OrderSchedule(self, &generator)
     var model = NetworkModel.hostile(loss: schedule.loss)

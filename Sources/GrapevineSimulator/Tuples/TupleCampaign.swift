@@ -7,7 +7,10 @@
 import GrapevineCore
 
 /// A run that puts the map of tuples to the test; what happens in it follows from the seed.
-public struct TupleCampaign: Sendable {
+public struct TupleCampaign: Campaign {
+  /// The option of `grapevine simulate` that chooses it.
+  public static let flag = "--tuples"
+
   /// The seed.
   public var seed: UInt64
   /// Whether it is a small and short run, for tests.
@@ -20,13 +23,10 @@ public struct TupleCampaign: Sendable {
     self.seed = seed
     self.isShort = isShort
   }
-
-  /// The command that repeats this run.
-  public var replayCommand: String { "grapevine simulate --tuples --trace --seed \(seed) --runs 1" }
 }
 
 /// What came of a run.
-public struct TupleCampaignReport: Sendable, Equatable {
+public struct TupleCampaignReport: CampaignReport, Equatable {
   /// What was not as it must be; empty when all was.
   public var failures: [String] = []
   /// Nodes that took part.
@@ -64,9 +64,6 @@ public struct TupleCampaignReport: Sendable, Equatable {
 
   /// Creates a report of nothing.
   public init() {}
-
-  /// Whether all was as it must be.
-  public var holds: Bool { failures.isEmpty }
 }
 
 /// What a seed says of a run.
@@ -128,7 +125,7 @@ extension TupleCampaign {
   /// Runs it.
   ///
   /// - Parameter log: Told everything that happens, when it is wanted.
-  public func run(log: ((String) -> Void)? = nil) throws(ConfigurationError) -> TupleCampaignReport {
+  public func run(log: ((String) -> Void)?) throws(ConfigurationError) -> TupleCampaignReport {
     var generator = Generator(seed: seed ^ 0x7475_706c_6573)
     let schedule = TupleSchedule(self, &generator)
     var model = NetworkModel.hostile(loss: schedule.loss)

@@ -1,4 +1,3 @@
-import Foundation
 import Testing
 
 @testable import GrapevineCore
@@ -9,24 +8,7 @@ struct DirectVectorTests {
   private static let run: UInt64 = 0x1111_1111_1111_1111
 
   /// The examples by name. Their bytes were computed by another implementation, from what the document says.
-  private static let documented: [String: [UInt8]] = {
-    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
-    let text =
-      (try? String(contentsOf: root.appending(path: "Docs/direct-messages.md"), encoding: .utf8)) ?? ""
-    var vectors: [String: [UInt8]] = [:]
-    for line in text.split(separator: "```vectors").dropFirst().first?.split(separator: "```").first?
-      .split(separator: "\n") ?? []
-    {
-      let parts = line.split(separator: ": ")
-      guard parts.count == 2 else { continue }
-      let digits = Array(parts[1])
-      vectors[String(parts[0])] = stride(from: 0, to: digits.count - 1, by: 2).compactMap {
-        UInt8(String(digits[$0...$0 + 1]), radix: 16)
-      }
-    }
-    return vectors
-  }()
+  private static let documented = documentedVectors(in: "direct-messages.md")
 
   private func frame(_ write: (inout Writer) -> Void) -> [UInt8] {
     withUnsafeTemporaryAllocation(byteCount: 256, alignment: 8) { bytes in

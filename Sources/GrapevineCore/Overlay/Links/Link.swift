@@ -275,19 +275,13 @@ extension Link {
     threshold = window
   }
 
-  /// RFC 6298 §2's smoothing.
+  /// Takes a round trip.
   private mutating func measure(_ sample: Nanoseconds) {
     lastRoundTrip = sample
     // It rises slowly, in case the path has changed.
     leastRoundTrip =
       leastRoundTrip == 0 ? sample : min(sample, leastRoundTrip &+ leastRoundTrip / 1_024)
-    guard roundTrip != 0 else {
-      (roundTrip, deviation) = (max(1, sample), sample / 2)
-      return
-    }
-    let distance = sample > roundTrip ? sample - roundTrip : roundTrip - sample
-    deviation = deviation - deviation / 4 + distance / 4
-    roundTrip = roundTrip - roundTrip / 8 + sample / 8
+    SmoothedRoundTrip.add(sample, to: &roundTrip, &deviation)
   }
 }
 
