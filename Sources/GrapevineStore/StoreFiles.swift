@@ -32,7 +32,11 @@ struct StoreLock: ~Copyable {
     self.descriptor = descriptor
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // Closing would not do: a process that another thread is starting right now holds the file until it runs.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }
 
 /// The files of a store.

@@ -65,15 +65,12 @@ final class DeliverySubscription: Sendable {
 
 /// The batches that wait for one reader.
 final class DeliveryQueue: Sendable {
-  private struct State {
-    /// Those taken are nil, so that the queue does not keep them alive.
-    var batches: [ZGossipBatch?] = []
-    var first = 0
+  private struct State: ~Copyable, WaitedFor {
+    var batches = FrontQueue<ZGossipBatch>()
     var bytes = 0
     /// Changes dropped before the first batch.
     var lost: UInt64 = 0
-    var waiting: [(id: UInt64, continuation: UnsafeContinuation<ZGossipBatch?, Never>)] = []
-    var nextID: UInt64 = 0
+    var waiters = Waiters<ZGossipBatch?>()
     var isFinished = false
 
     /// Takes the oldest batch, with what was lost before it; also says whether the queue is full no longer.
@@ -85,16 +82,8 @@ final class DeliveryQueue: Sendable {
     }
 
     mutating func popFirst() -> ZGossipBatch? {
-      guard first < batches.count, let batch = batches[first].take() else { return nil }
-      first += 1
-      bytes -= batch.size
-      if first == batches.count {
-        batches.removeAll(keepingCapacity: true)
-        first = 0
-      } else if first >= 64, first * 2 >= batches.count {
-        batches.removeFirst(first)
-        first = 0
-      }
+      let batch = batches.popFirst()
+      bytes -= batch?.size ?? 0
       return batch
     }
   }
@@ -114,10 +103,10 @@ final class DeliveryQueue: Sendable {
   func put(_ batch: ZGossipBatch, mayDrop: Bool) {
     let waiter = state.withLock { state -> UnsafeContinuation<ZGossipBatch?, Never>? in
       guard !state.isFinished else { return nil }
-      if !state.waiting.isEmpty { return state.waiting.removeFirst().continuation }
+      if let waiter = state.waiters.takeFirst() { return waiter }
       state.batches.append(batch)
       state.bytes += batch.size
-      while mayDrop, state.bytes > 2 * limit, state.batches.count - state.first > 1,
+      while mayDrop, state.bytes > 2 * limit, state.batches.count > 1,
         let oldest = state.popFirst()
       {
         state.lost += UInt64(oldest.count)
@@ -131,10 +120,9 @@ final class DeliveryQueue: Sendable {
   func finish() {
     let waiting = state.withLock { state in
       state.isFinished = true
-      defer { state.waiting = [] }
-      return state.waiting
+      return state.waiters.takeAll()
     }
-    for waiter in waiting { waiter.continuation.resume(returning: nil) }
+    for waiter in waiting { waiter.resume(returning: nil) }
   }
 
   /// Takes the oldest batch without waiting.
@@ -147,31 +135,16 @@ final class DeliveryQueue: Sendable {
   /// Takes the oldest batch, or waits for one; nil at the end or when the task is cancelled.
   nonisolated(nonsending) func next() async -> ZGossipBatch? {
     if let batch = take() { return batch }
-    let id = state.withLock { state in
-      state.nextID += 1
-      return state.nextID
+    var hasRoom = false
+    let batch = await state.wait(cancelled: nil) { state in
+      // One may have come since.
+      let taken = state.take(limit: limit)
+      hasRoom = taken.hasRoom
+      if let batch = taken.batch { return .some(batch) }
+      return state.isFinished ? .some(nil) : nil
     }
-    return await withTaskCancellationHandler {
-      await withUnsafeContinuation { continuation in
-        var hasRoom = false
-        let ready = state.withLock { state -> ZGossipBatch?? in
-          // One may have come since.
-          let taken = state.take(limit: limit)
-          hasRoom = taken.hasRoom
-          if let batch = taken.batch { return .some(batch) }
-          if state.isFinished || Task.isCancelled { return .some(nil) }
-          state.waiting.append((id, continuation))
-          return nil
-        }
-        if hasRoom { onRoom() }
-        if let ready { continuation.resume(returning: ready) }
-      }
-    } onCancel: {
-      let waiter = state.withLock { state in
-        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
-      }
-      waiter?.continuation.resume(returning: nil)
-    }
+    if hasRoom { onRoom() }
+    return batch
   }
 }
 

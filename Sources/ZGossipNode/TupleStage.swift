@@ -5,6 +5,7 @@
 // back-pressure.
 
 import GrapevineCore
+import GrapevineTransport
 import Synchronization
 
 /// Tuples on their way to the node, in order, in bounded memory.
@@ -81,17 +82,12 @@ final class TupleStage: Sendable {
     }
   }
 
-  private struct State: ~Copyable {
+  private struct State: ~Copyable, WaitedFor {
     var buffer: Buffer
     var isOpen = true
-    var waiting: [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] = []
-    var nextID: UInt64 = 0
+    var waiters = Waiters<Void>()
 
-    mutating func takeWaiting() -> [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] {
-      guard !waiting.isEmpty else { return [] }
-      defer { waiting = [] }
-      return waiting
-    }
+    init(buffer: consuming Buffer) { self.buffer = buffer }
   }
 
   private let state: Mutex<State>
@@ -110,9 +106,9 @@ final class TupleStage: Sendable {
   func close() {
     let waiting = state.withLock { state in
       state.isOpen = false
-      return state.takeWaiting()
+      return state.waiters.takeAll()
     }
-    for waiter in waiting { waiter.continuation.resume() }
+    waiting.resumeAll()
   }
 
   /// What became of a tuple.
@@ -135,7 +131,7 @@ final class TupleStage: Sendable {
     guard value.count <= valueLimit, !hasZero(value) else { throw .valueInvalid(limit: valueLimit) }
     return try state.withLock { state throws(ZGossipNodeError) -> Outcome in
       guard state.isOpen else { throw .closed }
-      guard state.waiting.isEmpty, state.buffer.hasRoom(for: key.count + value.count) else { return .full }
+      guard state.waiters.isEmpty, state.buffer.hasRoom(for: key.count + value.count) else { return .full }
       let isFirst = state.buffer.used == 0
       state.buffer.append(key, value, lifetime: lifetime)
       return isFirst ? .first : .behind
@@ -144,25 +140,7 @@ final class TupleStage: Sendable {
 
   /// Waits until the node's thread has taken what is staged, or the task is cancelled.
   nonisolated(nonsending) func waitForRoom() async {
-    let id = state.withLock { state in
-      state.nextID += 1
-      return state.nextID
-    }
-    await withTaskCancellationHandler {
-      await withUnsafeContinuation { continuation in
-        let isFree = state.withLock { state in
-          guard state.isOpen, state.buffer.used > 0, !Task.isCancelled else { return true }
-          state.waiting.append((id, continuation))
-          return false
-        }
-        if isFree { continuation.resume() }
-      }
-    } onCancel: {
-      let waiter = state.withLock { state in
-        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
-      }
-      waiter?.continuation.resume()
-    }
+    await state.wait(cancelled: ()) { $0.isOpen && $0.buffer.used > 0 ? nil : () }
   }
 
   /// Trades what is staged for an empty buffer and lets waiting callers go on.
@@ -170,11 +148,11 @@ final class TupleStage: Sendable {
   /// - Returns: Whether anything was staged.
   func exchange(_ buffer: inout Buffer) -> Bool {
     let (hasAny, waiting) = state.withLock { state in
-      guard state.buffer.used > 0 else { return (false, state.takeWaiting()) }
+      guard state.buffer.used > 0 else { return (false, state.waiters.takeAll()) }
       swap(&state.buffer, &buffer)
-      return (true, state.takeWaiting())
+      return (true, state.waiters.takeAll())
     }
-    for waiter in waiting { waiter.continuation.resume() }
+    waiting.resumeAll()
     return hasAny
   }
 

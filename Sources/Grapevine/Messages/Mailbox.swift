@@ -5,36 +5,18 @@
 // neighbours wait: nothing is dropped in silence. Only as long as nobody has ever asked for the elements the
 // oldest ones make room, so that a node whose application does not listen still serves the cluster.
 
+import GrapevineTransport
 import Synchronization
 
 /// A bounded queue between one producer and any number of consumers, each element going to one of them.
 final class Mailbox<Element: Sendable>: Sendable {
-  private struct State {
-    /// Elements taken are nil, so that the queue does not keep them alive.
-    var queue: [Element?] = []
-    var first = 0
-    var waiting: [(id: UInt64, continuation: UnsafeContinuation<Element?, Never>)] = []
-    var nextID: UInt64 = 0
+  private struct State: ~Copyable, WaitedFor {
+    var queue = FrontQueue<Element>()
+    var waiters = Waiters<Element?>()
     var isFinished = false
     var readers = 0
     /// Told when a full queue has room again.
     var onRoom: (@Sendable () -> Void)?
-
-    var count: Int { queue.count - first }
-
-    mutating func popFirst() -> Element? {
-      guard first < queue.count else { return nil }
-      let element = queue[first].take()
-      first += 1
-      if first == queue.count {
-        queue.removeAll(keepingCapacity: true)
-        first = 0
-      } else if first >= 64, first * 2 >= queue.count {
-        queue.removeFirst(first)
-        first = 0
-      }
-      return element
-    }
   }
 
   private let state = Mutex(State())
@@ -46,7 +28,7 @@ final class Mailbox<Element: Sendable>: Sendable {
 
   /// Whether the producer must wait. A mailbox that nobody reads is never full.
   var isFull: Bool {
-    state.withLock { $0.count >= limit && $0.readers > 0 }
+    state.withLock { $0.queue.count >= limit && $0.readers > 0 }
   }
 
   /// Sets who is told, on the consumer's thread, when a full queue has room again.
@@ -66,12 +48,10 @@ final class Mailbox<Element: Sendable>: Sendable {
         displaced = carried.take()
         return
       }
-      guard state.waiting.isEmpty else {
-        continuation = state.waiting.removeFirst().continuation
-        return
-      }
-      if state.readers == 0 && state.count >= limit { displaced = state.popFirst() }
-      state.queue.append(carried.take())
+      continuation = state.waiters.takeFirst()
+      guard continuation == nil else { return }
+      if state.readers == 0 && state.queue.count >= limit { displaced = state.queue.popFirst() }
+      if let element = carried.take() { state.queue.append(element) }
     }
     continuation?.resume(returning: carried.take())
     return displaced
@@ -80,13 +60,8 @@ final class Mailbox<Element: Sendable>: Sendable {
   /// Gives back what was taken and not used: it is the first to be taken again.
   func putBack(_ element: Element) {
     let continuation = state.withLock { state -> UnsafeContinuation<Element?, Never>? in
-      if !state.waiting.isEmpty { return state.waiting.removeFirst().continuation }
-      if state.first > 0 {
-        state.first -= 1
-        state.queue[state.first] = element
-      } else {
-        state.queue.insert(element, at: 0)
-      }
+      if let waiter = state.waiters.takeFirst() { return waiter }
+      state.queue.putBack(element)
       return nil
     }
     continuation?.resume(returning: element)
@@ -97,10 +72,9 @@ final class Mailbox<Element: Sendable>: Sendable {
     let waiting = state.withLock { state in
       state.isFinished = true
       state.onRoom = nil
-      defer { state.waiting = [] }
-      return state.waiting
+      return state.waiters.takeAll()
     }
-    for waiter in waiting { waiter.continuation.resume(returning: nil) }
+    for waiter in waiting { waiter.resume(returning: nil) }
   }
 
   /// Whether anybody reads.
@@ -125,8 +99,8 @@ final class Mailbox<Element: Sendable>: Sendable {
   /// Takes the oldest element without waiting.
   func take() -> Element? {
     let (element, onRoom) = state.withLock { state -> (Element?, (@Sendable () -> Void)?) in
-      let wasFull = state.count >= limit
-      return (state.popFirst(), wasFull ? state.onRoom : nil)
+      let wasFull = state.queue.count >= limit
+      return (state.queue.popFirst(), wasFull ? state.onRoom : nil)
     }
     onRoom?()
     return element
@@ -135,25 +109,9 @@ final class Mailbox<Element: Sendable>: Sendable {
   /// Takes the oldest element, or waits for one; nil at the end or when the task is cancelled.
   nonisolated(nonsending) func next() async -> Element? {
     if let element = take() { return element }
-    let id = state.withLock { state in
-      state.nextID += 1
-      return state.nextID
-    }
-    return await withTaskCancellationHandler {
-      await withUnsafeContinuation { continuation in
-        let ready = state.withLock { state -> Element?? in
-          if let element = state.popFirst() { return .some(element) }
-          if state.isFinished || Task.isCancelled { return .some(nil) }
-          state.waiting.append((id, continuation))
-          return nil
-        }
-        if let ready { continuation.resume(returning: ready) }
-      }
-    } onCancel: {
-      let waiter = state.withLock { state in
-        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
-      }
-      waiter?.continuation.resume(returning: nil)
+    return await state.wait(cancelled: nil) { state in
+      if let element = state.queue.popFirst() { return .some(element) }
+      return state.isFinished ? .some(nil) : nil
     }
   }
 }

@@ -5,6 +5,7 @@
 // buffer is full, the caller waits: that is the back-pressure.
 
 import GrapevineCore
+import GrapevineTransport
 import Synchronization
 
 /// Messages on their way to the node, in order, in bounded memory.
@@ -79,11 +80,12 @@ final class Outbox: Sendable {
     }
   }
 
-  fileprivate struct State: ~Copyable {
+  private struct State: ~Copyable, WaitedFor {
     var stage: Stage
     var isOpen = false
-    var waiting: [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] = []
-    var nextID: UInt64 = 0
+    var waiters = Waiters<Void>()
+
+    init(stage: consuming Stage) { self.stage = stage }
   }
 
   /// Bytes staged at most. Chosen here: a few thousand small messages, as many as leave in one turn of the
@@ -107,9 +109,9 @@ final class Outbox: Sendable {
   func setOpen(_ isOpen: Bool) {
     let waiting = state.withLock { state in
       state.isOpen = isOpen
-      return isOpen ? [] : state.takeWaiting()
+      return isOpen ? [] : state.waiters.takeAll()
     }
-    for waiter in waiting { waiter.continuation.resume() }
+    waiting.resumeAll()
   }
 
   /// What became of a message.
@@ -133,7 +135,7 @@ final class Outbox: Sendable {
     }
     return try state.withLock { state throws(BroadcastError) -> Outcome in
       guard state.isOpen else { throw .notConnected }
-      guard state.stage.hasRoom(for: payload.count + handling.topic.count + 1), state.waiting.isEmpty else {
+      guard state.stage.hasRoom(for: payload.count + handling.topic.count + 1), state.waiters.isEmpty else {
         return .full
       }
       let isFirst = state.stage.used == 0
@@ -152,25 +154,7 @@ final class Outbox: Sendable {
 
   /// Waits until the node's thread has taken what is staged, or the task is cancelled.
   nonisolated(nonsending) func waitForRoom() async {
-    let id = state.withLock { state in
-      state.nextID += 1
-      return state.nextID
-    }
-    await withTaskCancellationHandler {
-      await withUnsafeContinuation { continuation in
-        let isFree = state.withLock { state in
-          guard state.isOpen, state.stage.used > 0, !Task.isCancelled else { return true }
-          state.waiting.append((id, continuation))
-          return false
-        }
-        if isFree { continuation.resume() }
-      }
-    } onCancel: {
-      let waiter = state.withLock { state in
-        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
-      }
-      waiter?.continuation.resume()
-    }
+    await state.wait(cancelled: ()) { $0.isOpen && $0.stage.used > 0 ? nil : () }
   }
 
   /// Trades what is staged for an empty stage and lets waiting callers go on.
@@ -178,19 +162,11 @@ final class Outbox: Sendable {
   /// - Returns: Whether anything was staged.
   func exchange(_ stage: inout Stage) -> Bool {
     let (hasAny, waiting) = state.withLock { state in
-      guard state.stage.used > 0 else { return (false, state.takeWaiting()) }
+      guard state.stage.used > 0 else { return (false, state.waiters.takeAll()) }
       swap(&state.stage, &stage)
-      return (true, state.takeWaiting())
+      return (true, state.waiters.takeAll())
     }
-    for waiter in waiting { waiter.continuation.resume() }
+    waiting.resumeAll()
     return hasAny
-  }
-}
-
-extension Outbox.State {
-  fileprivate mutating func takeWaiting() -> [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] {
-    guard !waiting.isEmpty else { return [] }
-    defer { waiting = [] }
-    return waiting
   }
 }

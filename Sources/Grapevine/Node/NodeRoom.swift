@@ -3,14 +3,14 @@
 // Each time the node has got on, an epoch ends. A writer that was refused knows the epoch it was refused in, so that
 // it does not wait for what has happened already.
 
+import GrapevineTransport
 import Synchronization
 
 /// Tasks that wait until the node has got on with its work.
 final class NodeRoom: Sendable {
-  private struct State {
+  private struct State: ~Copyable, WaitedFor {
     var epoch: UInt64 = 0
-    var waiting: [(id: UInt64, continuation: UnsafeContinuation<Void, Never>)] = []
-    var nextID: UInt64 = 0
+    var waiters = Waiters<Void>()
     var isFinished = false
   }
 
@@ -21,25 +21,7 @@ final class NodeRoom: Sendable {
 
   /// Waits for the end of the given epoch or of the node, or until the task is cancelled.
   nonisolated(nonsending) func wait(_ epoch: UInt64) async {
-    let id = state.withLock { state in
-      state.nextID += 1
-      return state.nextID
-    }
-    await withTaskCancellationHandler {
-      await withUnsafeContinuation { continuation in
-        let mustWait = state.withLock { state in
-          guard state.epoch == epoch, !state.isFinished, !Task.isCancelled else { return false }
-          state.waiting.append((id, continuation))
-          return true
-        }
-        if !mustWait { continuation.resume() }
-      }
-    } onCancel: {
-      let waiter = state.withLock { state in
-        state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
-      }
-      waiter?.continuation.resume()
-    }
+    await state.wait(cancelled: ()) { $0.epoch == epoch && !$0.isFinished ? nil : () }
   }
 
   /// Ends the epoch: all go on who wait.
@@ -52,10 +34,9 @@ final class NodeRoom: Sendable {
     let waiting = state.withLock { state in
       state.epoch += 1
       if finishing { state.isFinished = true }
-      defer { state.waiting = [] }
-      return state.waiting
+      return state.waiters.takeAll()
     }
-    for waiter in waiting { waiter.continuation.resume() }
+    waiting.resumeAll()
   }
 }
 

@@ -63,6 +63,9 @@ final class SnapshotDirectory: Sendable {
     self.lock = lock
   }
 
+  // Closing would not do: a process that another thread is starting right now holds the file until it runs.
+  deinit { flock(lock.raw, LOCK_UN) }
+
   private static func open(_ path: String) throws(SnapshotError) -> Descriptor {
     if mkdir(path, 0o700) != 0, errno != EEXIST {
       let error = errno

@@ -96,6 +96,23 @@ struct SnapshotDirectoryTests {
     _ = try SnapshotDirectory(temporary.path)
   }
 
+  #if os(Linux)
+    @Test("whoever leaves frees it at once, although a process that was just started still has its file")
+    func inherited() throws {
+      var first: SnapshotDirectory? = try SnapshotDirectory(temporary.path)
+      let lock = temporary.path + "/" + SnapshotDirectory.lockName
+      let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").first {
+        (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == lock
+      }
+      // As a child has it between its start and its program.
+      let copy = dup(try #require(open.flatMap { Int32($0) }))
+      defer { close(copy) }
+      #expect(try first?.load().recovery == SnapshotRecovery.none)
+      first = nil
+      _ = try SnapshotDirectory(temporary.path)
+    }
+  #endif
+
   @Test("a directory that cannot be is an error that says why and what to do")
   func unusable() throws {
     let missing = temporary.path("a/b")

@@ -44,7 +44,7 @@ public struct TupleStoreStatistics: Sendable, Equatable {
   public var failures: UInt64 = 0
   /// Why the last attempt failed; nil when it did not.
   public var lastFailure: String?
-  /// Keys with changes that are not on the disk yet.
+  /// Changes that are not on the disk yet: one for each key of each batch.
   public var pending = 0
 
   /// Creates counts; by themselves of nothing.

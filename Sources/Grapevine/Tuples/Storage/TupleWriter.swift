@@ -10,14 +10,10 @@ import Synchronization
 
 /// Writes batches into one store, in order, on a thread of its own.
 final class TupleWriter: Sendable {
-  private struct Waiter {
-    var id: UInt64
-    var batch: UInt64
-    var continuation: UnsafeContinuation<TupleStoreError?, Never>
-  }
-
-  private struct State {
+  private struct State: ~Copyable, WaitedFor {
     var pending = TupleBatch()
+    /// How many records the attempt under way writes.
+    var underWay = 0
     /// The number of the newest batch that was submitted.
     var submitted: UInt64 = 0
     /// All batches up to this one are on the disk.
@@ -33,8 +29,8 @@ final class TupleWriter: Sendable {
     var isClosing = false
     var isClosed = false
     var record = TupleStoreStatistics()
-    var waiters: [Waiter] = []
-    var nextID: UInt64 = 0
+    /// Each with the number of the batch that it waits for.
+    var waiters = Waiters<TupleStoreError?>()
     var closers: [UnsafeContinuation<Void, Never>] = []
     var onFailure: (@Sendable () -> Void)?
   }
@@ -91,7 +87,7 @@ final class TupleWriter: Sendable {
   var record: TupleStoreStatistics {
     state.withLock { state in
       var record = state.record
-      record.pending = state.pending.count
+      record.pending = state.pending.count + state.underWay
       return record
     }
   }
@@ -128,26 +124,11 @@ final class TupleWriter: Sendable {
   ///
   /// - Throws: `TupleStoreError` when an attempt to write it failed; `CancellationError`.
   nonisolated(nonsending) func written(_ number: UInt64) async throws {
-    let id = state.withLock { state in
-      state.nextID += 1
-      return state.nextID
-    }
-    let failure = await withTaskCancellationHandler {
-      await withUnsafeContinuation { continuation in
-        let outcome = state.withLock { state -> TupleStoreError?? in
-          if state.written >= number || Task.isCancelled { return .some(nil) }
-          if let failed = state.failed, failed.batch >= number { return failed.error }
-          if state.isClosed { return TupleStoreError(.closed, "the node has left: its store is closed") }
-          state.waiters.append(Waiter(id: id, batch: number, continuation: continuation))
-          return nil
-        }
-        if let outcome { continuation.resume(returning: outcome) }
-      }
-    } onCancel: {
-      let waiter = state.withLock { state in
-        state.waiters.firstIndex { $0.id == id }.map { state.waiters.remove(at: $0) }
-      }
-      waiter?.continuation.resume(returning: nil)
+    let failure = await state.wait(cancelled: nil, mark: number) { state in
+      if state.written >= number { return .some(nil) }
+      if let failed = state.failed, failed.batch >= number { return failed.error }
+      if state.isClosed { return TupleStoreError(.closed, "the node has left: its store is closed") }
+      return nil
     }
     if let failure { throw failure.ofTuple }
     guard state.withLock({ $0.written >= number }) else { throw CancellationError() }
@@ -198,6 +179,7 @@ extension TupleWriter {
         return nil
       }
       defer {
+        state.underWay = state.pending.count
         state.pending = TupleBatch()
         state.mustShare = false
       }
@@ -240,13 +222,11 @@ extension TupleWriter {
   /// Notes how an attempt ended, and tells those who wait for batches up to `number`.
   private func tell(_ number: UInt64, _ error: TupleStoreError?, _ note: (inout State) -> Void) {
     let waiters = state.withLock { state in
+      state.underWay = 0
       note(&state)
-      guard !state.waiters.isEmpty else { return [Waiter]() }
-      let ready = state.waiters.filter { $0.batch <= number }
-      state.waiters.removeAll { $0.batch <= number }
-      return ready
+      return state.waiters.takeAll(upTo: number)
     }
-    for waiter in waiters { waiter.continuation.resume(returning: error) }
+    for waiter in waiters { waiter.resume(returning: error) }
   }
 
   private func close() {
