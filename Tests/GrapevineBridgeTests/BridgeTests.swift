@@ -92,7 +92,7 @@ struct BridgeTests {
         == 1
     }
     // It knows that it is alone a moment after its membership does.
-    for _ in 0..<1_000 where await !bridges[0].bridge.carries(for: "gossip-python") {
+    for _ in 0..<6_000 where await !bridges[0].bridge.carries(for: "gossip-python") {
       try await Task.sleep(for: .milliseconds(10))
     }
     try await native.broadcast("after")
@@ -160,9 +160,9 @@ extension BridgeTests {
     return Running(bridge: bridge, task: task, native: native, python: pythonEnd, events: events)
   }
 
-  /// Waits until a condition holds, for ten seconds at most.
+  /// Waits until a condition holds, for a minute at most.
   private func until(_ condition: () async throws -> Bool) async throws {
-    for _ in 0..<1_000 {
+    for _ in 0..<6_000 {
       if try await condition() { return }
       try await Task.sleep(for: .milliseconds(10))
     }
@@ -206,7 +206,7 @@ private final class Log: Sendable {
 
   /// The texts, sorted, once there are so many, or after ten seconds.
   func wait(for count: Int) async -> [String] {
-    for _ in 0..<1_000 where texts.withLock({ $0.count }) < count {
+    for _ in 0..<6_000 where texts.withLock({ $0.count }) < count {
       try? await Task.sleep(for: .milliseconds(10))
     }
     return texts.withLock { $0.sorted() }

@@ -176,9 +176,9 @@ struct TalkEndToEndTests {
     return running
   }
 
-  /// Asks again until the condition holds; false after 30 s.
+  /// Asks again until the condition holds; false after a minute.
   private func eventually(_ condition: () throws -> Bool) throws -> Bool {
-    for _ in 0..<600 {
+    for _ in 0..<1_200 {
       if try condition() { return true }
       usleep(50_000)
     }

@@ -59,7 +59,7 @@ final class WatchedAgent: @unchecked Sendable {
   var isEnded: Bool { changed.withLock { hasEnded } }
 
   /// Waits until what it has printed is as wanted; false when it ends before, or the time is over.
-  func wait(seconds: Double = 30, until isThere: ([JSONValue]) -> Bool) -> Bool {
+  func wait(seconds: Double = 60, until isThere: ([JSONValue]) -> Bool) -> Bool {
     let limit = Date(timeIntervalSinceNow: seconds)
     return changed.withLock {
       while !isThere(events) {

@@ -68,7 +68,7 @@ struct SignedMemberTests {
   }
 
   private func until(_ condition: () async -> Bool) async throws -> Bool {
-    for _ in 0..<1_000 {
+    for _ in 0..<6_000 {
       if await condition() { return true }
       try await Task.sleep(for: .milliseconds(10))
     }

@@ -16,9 +16,9 @@ func isReadable(_ descriptor: Int32, milliseconds: Int32 = 5_000) -> Bool {
   return poll(&entry, 1, milliseconds) == 1
 }
 
-/// Asks again every millisecond until the condition holds; false after ten seconds.
+/// Asks again every millisecond until the condition holds; false after a minute.
 func eventually(_ condition: () -> Bool) -> Bool {
-  for _ in 0..<10_000 {
+  for _ in 0..<60_000 {
     if condition() { return true }
     poll(nil, 0, 1)
   }

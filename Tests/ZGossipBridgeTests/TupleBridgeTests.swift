@@ -142,7 +142,7 @@ private struct RunningBridge {
 private func until(
   _ condition: () async throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
 ) async throws {
-  for _ in 0..<3_000 {
+  for _ in 0..<6_000 {
     if try await condition() { return }
     try await Task.sleep(for: .milliseconds(10))
   }

@@ -130,7 +130,7 @@ import ZeroMQ
     let node = try makeNode()
     for transport in ["tcp", "inproc"] { try await node.connect(try await node.bind(endpoint(transport))) }
     try await node.publish("a", "1")
-    #expect(await eventually { await node.counters.connectionsDropped == 2 })
+    #expect(await eventually { await node.counters.connectionsDropped >= 2 })
     #expect(await node.status == 1)
   }
 

@@ -84,7 +84,7 @@ final class OwnNode: Sendable {
   var log: Log { shared.state.withLock { $0.log } }
 
   /// Waits until what was delivered is as wanted; false when the time is over.
-  func wait(seconds: Double = 20, until isThere: @escaping @Sendable (Log) -> Bool) async -> Bool {
+  func wait(seconds: Double = 60, until isThere: @escaping @Sendable (Log) -> Bool) async -> Bool {
     await withCheckedContinuation { continuation in
       let id: Int? = shared.state.withLock { state in
         guard !isThere(state.log) else { return nil }
@@ -101,7 +101,7 @@ final class OwnNode: Sendable {
   }
 
   /// Waits until so many keys are known; false when the time is over.
-  func wait(for count: Int, seconds: Double = 20) async -> Bool {
+  func wait(for count: Int, seconds: Double = 60) async -> Bool {
     await wait(seconds: seconds) { $0.values.count >= count }
   }
 

@@ -82,7 +82,7 @@ final class RealPeer: @unchecked Sendable {
   }
 
   /// Waits for the next line that is no delivery.
-  func answer(seconds: Double = 20) throws -> String {
+  func answer(seconds: Double = 60) throws -> String {
     let limit = Date(timeIntervalSinceNow: seconds)
     return try changed.withLock {
       while answers.isEmpty {
@@ -95,7 +95,7 @@ final class RealPeer: @unchecked Sendable {
 
   /// Sends a line and waits for its answer; throws when that is an error.
   @discardableResult
-  func ask(_ line: String, seconds: Double = 20) throws -> String {
+  func ask(_ line: String, seconds: Double = 60) throws -> String {
     try turn.withLock {
       try input.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8))
       let answer = try answer(seconds: seconds)
@@ -153,7 +153,7 @@ extension RealPeer {
   func flips(of key: String) throws -> Int { try number("flips \(key)", "flips") }
 
   /// Waits until so many keys are known, and says how many are: fewer when the time is over.
-  func wait(for count: Int, seconds: Double = 10) throws -> Int {
+  func wait(for count: Int, seconds: Double = 60) throws -> Int {
     let words = try ask("wait \(count) \(Int(seconds * 1_000))", seconds: seconds + 10).split(separator: " ")
     guard words.count == 4, let known = Int(words[1]) else { throw Fault(description: "\(words)") }
     return known
@@ -194,7 +194,7 @@ extension RealPeer {
 
   /// Waits until what it has delivered is as wanted; false when it ends before, or the time is over. Only what
   /// it delivers while it is `loud` counts.
-  func wait(seconds: Double = 10, until isThere: ([String]) -> Bool) -> Bool {
+  func wait(seconds: Double = 60, until isThere: ([String]) -> Bool) -> Bool {
     let limit = Date(timeIntervalSinceNow: seconds)
     return changed.withLock {
       while !isThere(delivered) {

@@ -11,7 +11,7 @@ func eventually(_ sockets: [ZeroMQSocket], _ condition: () throws -> Bool) throw
   let poller = try ZeroMQPoller()
   for (index, socket) in sockets.enumerated() { try poller.add(socket, tag: UInt32(index)) }
   defer { for socket in sockets { poller.remove(socket) } }
-  let end = ContinuousClock.now + .seconds(10)
+  let end = ContinuousClock.now + .seconds(60)
   while ContinuousClock.now < end {
     // What is asked for may take a signal away from the poller; so the wait is short.
     if try condition() { return true }

@@ -109,7 +109,7 @@ public struct Counters: Sendable, Equatable {
   public var factsVerified: UInt64 = 0
   /// Facts about members that count for nothing: not signed where they must be, wrongly, or with another's key.
   public var factsRefused: UInt64 = 0
-  /// Signed facts for which there was no room until they were checked.
+  /// Signed facts that were not checked: there was no room for them, or too many of their source were wrong.
   public var factsDropped: UInt64 = 0
   /// Times a link was so far behind with news that some were not told on it.
   public var newsSkipped: UInt64 = 0

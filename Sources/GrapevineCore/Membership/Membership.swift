@@ -68,6 +68,8 @@ struct Membership: ~Copyable {
   var refutedBy: UInt32?
   /// Another living member has our name: its address.
   var conflict: Endpoint?
+  /// What signed facts may cost.
+  let allowance: FactAllowance
   /// When whoever is said to have this node's name may be asked again; not in step with refutations, which two
   /// that have one name make in turn.
   var rivalAt = Instant()
@@ -93,6 +95,7 @@ struct Membership: ~Copyable {
     datagramLimit = configuration.datagramLimit
     generator = Generator(seed: seed)
     numberKey = SecretKey(using: &generator)
+    allowance = FactAllowance(key: numberKey)
     let capacity = isEnabled ? rules.capacity : 1
     table = MemberTable(capacity: capacity, signs: rules.signs, using: &generator)
     news = NewsQueue(capacity: capacity)
@@ -114,7 +117,7 @@ struct Membership: ~Copyable {
       + LinkNews.bytes(capacity: rules.capacity, links: configuration.linkSlots)
       + rules.capacity * 2 * MemoryLayout<UInt32>.stride
       + CallTable.usualCapacity * MemoryLayout<Call>.stride
-      + (rules.signs ? MemberProofs.bytes(capacity: rules.capacity) : 0)
+      + (rules.signs ? MemberProofs.bytes(capacity: rules.capacity) : 0) + FactAllowance.bytes
   }
 
   /// The living members but this node.

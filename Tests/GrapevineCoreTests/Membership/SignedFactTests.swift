@@ -106,6 +106,35 @@ struct SignedFactTests {
     #expect(others.allSatisfy { court.seen(victim, by: $0)?.status == .alive })
   }
 
+  @Test("invented signatures are checked ten times a second, and keep nobody else's facts out")
+  func flood() throws {
+    let court = try Court(4, isSigned: true)
+    let (hearer, truthful, liar) = (court.members[0], court.members[1], court.members[3])
+    let authority = PlayedAuthority(liar.id.value)
+    for round in 0..<20 {
+      for number in 0..<500 {
+        var record = AliveRecord(40 + number, run: UInt64(1_000 + number), incarnation: 1, name: "x\(number)")
+        record.tags = []
+        court.lie(PlayedFact.alive(record, key: authority.publicKey, by: nil), to: hearer)
+      }
+      if round == 10 {
+        try truthful.node.setTags(["role": "db"], now: court.world.now)
+        court.world.settle(truthful)
+      }
+      court.world.run(100)
+    }
+    court.world.run(2_000)
+    #expect(hearer.counters.factsRefused >= 64 && hearer.counters.factsRefused <= 64 + 20)
+    #expect(hearer.counters.factsDropped >= 9_900)
+    #expect(court.seen(truthful, by: hearer)?.tags == ["role": "db"])
+    #expect(hearer.node.memberCounts.alive == 4)
+    // It is heard again when it tells the truth, after a while.
+    try liar.node.setTags(["role": "web"], now: court.world.now)
+    court.world.settle(liar)
+    court.world.run(12_000)
+    #expect(court.seen(liar, by: hearer)?.tags == ["role": "web"])
+  }
+
   @Test("where nobody signs, the same lies are believed")
   func liarUnsigned() throws {
     let court = try Court(5, isSigned: false)

@@ -37,6 +37,8 @@ public struct SignedFact: Sendable, Equatable {
 
   /// The link it came on, if any.
   let slot: Int?
+  /// Who pays for it if it is wrong.
+  let source: Int
   /// Whether it is out of a neighbour's table, and not news.
   let isContents: Bool
   /// Whether the member said it itself, from its own address.

@@ -8,9 +8,6 @@
 // copies of news that gossip makes are recognised by their incarnation first.
 
 extension Membership {
-  /// Facts that wait to be checked at most; more than the largest datagram holds. Chosen here.
-  private static var factLimit: Int { 64 }
-
   /// Takes SIGNED-ALIVE or SIGNED-LEFT.
   ///
   /// - Returns: Whether it is behind about this node.
@@ -37,13 +34,14 @@ extension Membership {
         SignedFact(
           publicKey: Array(key), signature: Array(signature),
           fact: FactBytes.fact(kind, cluster: openKey, id: id, fields: fields), slot: slot,
-          isContents: isContents, isOwnWord: isOwnWord), counters: &counters, into: &effects)
+          source: allowance.source(slot: slot, endpoint: sender?.endpoint), isContents: isContents,
+          isOwnWord: isOwnWord), now: now, counters: &counters, into: &effects)
     }
     return alive.run == run && alive.incarnation != table[MemberTable.own].incarnation
   }
 
-  private func hold(_ fact: SignedFact, counters: inout Counters, into effects: inout Effects) {
-    guard effects.facts.count < Self.factLimit else {
+  private func hold(_ fact: SignedFact, now: Instant, counters: inout Counters, into effects: inout Effects) {
+    guard effects.facts.count < FactAllowance.burst, allowance.pay(fact.source, now: now) else {
       counters.factsDropped &+= 1
       return
     }
@@ -99,7 +97,8 @@ extension Membership {
       SignedFact(
         publicKey: Array(table.proofs.key(place)), signature: Array(signature),
         fact: FactBytes.fact(MessageKind.signedLeft, cluster: openKey, id: id, fields: fields), slot: slot,
-        isContents: isContents, isOwnWord: false), counters: &counters, into: &effects)
+        source: allowance.source(slot: slot, endpoint: sender?.endpoint), isContents: isContents,
+        isOwnWord: false), now: now, counters: &counters, into: &effects)
     return false
   }
 
@@ -139,6 +138,7 @@ extension Membership {
   mutating func applyVerified(
     _ fact: SignedFact, now: Instant, counters: inout Counters, into effects: inout Effects
   ) {
+    allowance.payBack(fact.source)
     guard isOpen, fact.fact.count > FactBytes.header else { return }
     // Name and tags of what is read lie in the fact.
     defer { withExtendedLifetime(fact) {} }
