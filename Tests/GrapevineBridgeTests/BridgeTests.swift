@@ -74,9 +74,12 @@ struct BridgeTests {
     try await python.broadcast("end")
     #expect(await logs.0.wait(for: 21) == ["end"] + fromPython)
     #expect(await logs.1.wait(for: 21) == ["end"] + fromNative)
-    // One that stands by, and has not yet looked at all that came, would carry it when the other is gone.
+    // One that stands by, and has not yet looked at all that came, would carry it when the other is gone. It hears what
+    // the other brings to each side, too.
     try await until {
-      for bridge in bridges { if await bridge.bridge.takenCount < 42 { return false } }; return true
+      var taken: [UInt64] = []
+      for bridge in bridges { taken.append(await bridge.bridge.takenCount) }
+      return taken.sorted() == [42, 84]
     }
     let carriers = bridges.indices.filter { bridges[$0].carriedCount > 0 }
     #expect(carriers.count == 1)
