@@ -16,6 +16,8 @@ public enum TransportError: Error, Equatable, Sendable, CustomStringConvertible 
   case notPermitted(Endpoint)
   /// The system has no support for the address's family (IPv4 or IPv6).
   case familyNotSupported(Endpoint)
+  /// No node on Unix sockets can be in this directory, for this reason, which says what to do.
+  case directoryUnusable(path: String, reason: String)
   /// All ports of an in-memory network are taken.
   case noFreePort
   /// Any other system call that failed, with its error number.
@@ -26,6 +28,8 @@ public enum TransportError: Error, Equatable, Sendable, CustomStringConvertible 
     switch self {
     case .address(let error):
       error.description
+    case .addressInUse(let endpoint) where endpoint.unixNumber != nil:
+      "\(endpoint.text) is in use: stop the node that holds the number, or leave the number away for a free one"
     case .addressInUse(let endpoint):
       "\(endpoint.text) is in use: stop the program that holds port \(endpoint.port), or bind to port 0 for a free one"
     case .addressNotAvailable(let endpoint):
@@ -33,10 +37,14 @@ public enum TransportError: Error, Equatable, Sendable, CustomStringConvertible 
         + (endpoint.ipv4 == nil ? "[::]:\(endpoint.port)" : "0.0.0.0:\(endpoint.port)") + " for all of them"
     case .interfaceMissing(let endpoint):
       "\(endpoint.text) needs an interface of this machine: write it behind the address, as in [fe80::1%eth0]:7946"
+    case .notPermitted(let endpoint) where endpoint.unixNumber != nil:
+      "not permitted to be \(endpoint.text): this user may not write to the directory; have its owner share it with a group"
     case .notPermitted(let endpoint):
       "not permitted to bind to \(endpoint.text): choose a port from 1024 on, or let the program bind there"
     case .familyNotSupported(let endpoint):
       "this machine has no \(endpoint.ipv4 == nil ? "IPv6" : "IPv4"), which \(endpoint.text) needs: bind to the other family"
+    case .directoryUnusable(let path, let reason):
+      "no node can be in the directory \"\(path)\": \(reason)"
     case .noFreePort:
       "all 65535 ports of the in-memory network are bound: release a transport first"
     case .system(let call, let error):

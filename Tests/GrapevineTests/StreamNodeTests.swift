@@ -1,9 +1,10 @@
+import Foundation
 import Grapevine
 import GrapevineCore
 import GrapevineTransport
 import Testing
 
-@Suite("GossipNode over TCP", .timeLimit(.minutes(5)))
+@Suite("GossipNode over TCP and Unix sockets", .timeLimit(.minutes(5)))
 struct StreamNodeTests {
   private func node(_ transport: GossipNode.Configuration.Transport = .tcp, at bind: String = "127.0.0.1:0")
     async throws -> GossipNode
@@ -97,5 +98,105 @@ struct StreamNodeTests {
     try await restarted.join([founder.localEndpoint.text])
     try await expectEverything([founder, restarted])
     await leave([founder, restarted])
+  }
+
+  @Test("eight nodes on Unix sockets share broadcasts, tuples and a large message, and leave no files")
+  func unix() async throws {
+    try await withDirectory { directory in
+      let place = "unix:\(directory)"
+      var nodes: [GossipNode] = []
+      for number in 0..<8 {
+        let node = try await self.node(number % 2 == 0 ? .unix : .udp, at: place)
+        #expect(node.localEndpoint.text == "unix:\(number + 1)")
+        // Either way of writing it; the directory may be called differently too.
+        try await node.join(
+          nodes.isEmpty ? [] : [number % 2 == 0 ? "\(place)/../\(name(directory))/1" : "unix:1"])
+        nodes.append(node)
+      }
+      try await expectEverything(nodes)
+      let neighbours = await nodes[0].neighbours
+      #expect(!neighbours.isEmpty && neighbours.allSatisfy { $0.address.hasPrefix("unix:") })
+      for node in nodes {
+        let streams = try #require(await node.statistics.transport.streams)
+        #expect(streams.connections > 0 && streams.refusedFrames == 0 && streams.refusedHellos == 0)
+      }
+      await leave(nodes)
+      // While they are still there.
+      #expect(files(in: directory).isEmpty)
+      _ = nodes
+    }
+  }
+
+  @Test("contacts, addresses and transports that do not go together are refused, with the reason")
+  func kinds() async throws {
+    try await withDirectory { directory in
+      let node = try await self.node(.unix, at: "unix:\(directory)")
+      await #expect(throws: AddressError.otherKind(text: "127.0.0.1:1")) {
+        try await node.join(["127.0.0.1:1"])
+      }
+      await #expect(throws: AddressError.otherDirectory(text: "unix:/tmp/1", directory: directory)) {
+        try await node.join(["unix:/tmp/1"])
+      }
+      await #expect(throws: AddressError.unreachable(text: "unix:\(directory)")) {
+        try await node.join(["unix:\(directory)"])
+      }
+      let other = try await self.node(.tcp)
+      await #expect(throws: AddressError.otherKind(text: "unix:1")) { try await other.join(["unix:1"]) }
+      for (transport, bind) in [
+        (.tcp, "unix:\(directory)"), (.udpOrTCP, "unix:\(directory)"), (.unix, "127.0.0.1:0"),
+      ]
+        as [(GossipNode.Configuration.Transport, String)]
+      {
+        await #expect(throws: TransportError.address(.otherKind(text: bind))) {
+          try await self.node(transport, at: bind)
+        }
+      }
+      var configuration = GossipNode.Configuration(bind: "unix:\(directory)")
+      configuration.advertise = "127.0.0.1:7946"
+      let chosen = configuration
+      await #expect(throws: AddressError.otherKind(text: "127.0.0.1:7946")) { try await GossipNode(chosen) }
+      await leave([node, other])
+    }
+  }
+
+  @Test("the data directory brings a node on Unix sockets back, at another number too")
+  func snapshot() async throws {
+    try await withDirectory { directory in
+      let founder = try await self.node(.unix, at: "unix:\(directory)/7")
+      try await founder.join()
+      var configuration = GossipNode.Configuration(bind: "unix:\(directory)/9")
+      configuration.dataDirectory = directory + "/data"
+      let first = try await GossipNode(configuration)
+      try await first.join(["unix:7"])
+      try await expectEverything([founder, first])
+      await first.leave()
+      configuration.bind = "unix:\(directory)"
+      let second = try await GossipNode(configuration)
+      #expect(second.snapshotRecovery == .loaded(members: 1) && second.localEndpoint.text == "unix:1")
+      try await second.join()
+      try await second.broadcast("again")
+      for await message in founder.messages {
+        if message.payload.elementsEqual("again".utf8) { break }
+      }
+      #expect(await second.neighbours.first?.address == "unix:7")
+      await leave([founder, second])
+    }
+  }
+
+  private func name(_ directory: String) -> String {
+    directory.split(separator: "/").last.map(String.init) ?? ""
+  }
+
+  private func files(in directory: String) -> [String] {
+    (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+  }
+
+  /// Runs a test with a directory of its own, which goes afterwards.
+  private func withDirectory(_ body: (String) async throws -> Void) async throws {
+    let directory = "/tmp/gv-nodes-\(UInt32.random(in: 0 ... .max))"
+    try FileManager.default.createDirectory(
+      atPath: directory, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    try await body(directory)
   }
 }

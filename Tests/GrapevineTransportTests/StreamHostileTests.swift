@@ -5,15 +5,9 @@ import Testing
 
 @Suite("Streams: peers that do not behave", .timeLimit(.minutes(5)))
 struct StreamHostileTests {
-  private func transport(_ change: (inout StreamConfiguration) -> Void = { _ in }) throws -> StreamTransport {
-    var configuration = StreamConfiguration()
-    change(&configuration)
-    return try StreamTransport(bind: "127.0.0.1:0", configuration: configuration)
-  }
-
   /// That an honest peer still gets through.
-  private func expectServes(_ target: StreamTransport, _ bench: Bench) throws {
-    let honest = try transport()
+  private func expectServes(_ target: StreamTransport, _ bench: Bench, _ place: StreamPlace) throws {
+    let honest = try place.transport()
     honest.send([[42]], to: target.localEndpoint)
     let before = bench.arrived[0].count
     #expect(
@@ -38,27 +32,31 @@ struct StreamHostileTests {
     #expect(read(Array(hello.dropLast())) == nil)
   }
 
-  @Test("bytes that come one by one make the same datagrams")
-  func dribble() throws {
-    let target = try transport()
+  @Test("bytes that come one by one make the same datagrams", arguments: StreamKind.allCases)
+  func dribble(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let target = try place.transport()
     let bench = Bench([target])
-    let peer = RawPeer(to: target.localEndpoint)
+    let peer = RawPeer(to: target.localEndpoint, in: place)
     let datagrams = [[1, 2, 3], [], [UInt8](repeating: 9, count: 300)]
     for byte in RawPeer.hello(port: 7_946) + datagrams.flatMap({ RawPeer.frame($0) }) {
       #expect(peer.send([byte]) == 1)
       bench.step()
     }
     #expect(bench.drive { bench.bytes(0) == datagrams })
-    #expect(bench.arrived[0].allSatisfy { $0.source == Endpoint(ipv4: 0x7f00_0001, port: 7_946) })
+    #expect(bench.arrived[0].allSatisfy { $0.source == place.endpoint(7_946) })
   }
 
-  @Test("random bytes, instead of a greeting and after one, close their connection alone")
-  func random() throws {
-    let target = try transport()
+  @Test(
+    "random bytes, instead of a greeting and after one, close their connection alone",
+    arguments: StreamKind.allCases)
+  func random(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let target = try place.transport()
     let bench = Bench([target])
     var generator = Generator(seed: 5)
     for round in 0..<200 {
-      let peer = RawPeer(to: target.localEndpoint)
+      let peer = RawPeer(to: target.localEndpoint, in: place)
       var bytes = round % 2 == 0 ? [] : RawPeer.hello(port: UInt16(1_000 + round))
       for _ in 0..<3_000 { bytes.append(UInt8(truncatingIfNeeded: generator.next())) }
       peer.send(bytes)
@@ -66,50 +64,57 @@ struct StreamHostileTests {
     }
     #expect(target.streams.refusedHellos == 100)
     #expect(target.streams.refusedFrames > 0 && target.streams.connections == 0)
-    try expectServes(target, bench)
+    try expectServes(target, bench, place)
   }
 
-  @Test("a frame that is too long closes its connection; what was whole before it is delivered")
-  func oversized() throws {
-    let target = try transport()
+  @Test(
+    "a frame that is too long closes its connection; what was whole before it is delivered",
+    arguments: StreamKind.allCases)
+  func oversized(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let target = try place.transport()
     let bench = Bench([target])
-    let peer = RawPeer(to: target.localEndpoint)
+    let peer = RawPeer(to: target.localEndpoint, in: place)
     peer.send(RawPeer.hello(port: 1_234) + RawPeer.frame([7]) + [0x08, 0x01, 1, 2, 3])
     #expect(bench.drive { peer.isClosed })
     #expect(bench.bytes(0) == [[7]] && target.streams.refusedFrames == 1)
     // And one that is as long as may be does not.
-    let other = RawPeer(to: target.localEndpoint)
+    let other = RawPeer(to: target.localEndpoint, in: place)
     let longest = [UInt8](repeating: 8, count: 2_048)
     other.send(RawPeer.hello(port: 1_235) + RawPeer.frame(longest))
     #expect(bench.drive { bench.bytes(0) == [[7], longest] })
     // Nor is one sent that is longer.
-    target.send([[UInt8](repeating: 0, count: 2_049)], to: Endpoint(ipv4: 0x7f00_0001, port: 1_235))
+    target.send([[UInt8](repeating: 0, count: 2_049)], to: place.endpoint(1_235))
     #expect(target.counters.sendFailures == 1)
-    try expectServes(target, bench)
+    try expectServes(target, bench, place)
   }
 
-  @Test("strangers that say nothing are few, and closed in time")
-  func silent() throws {
-    let target = try transport {
+  @Test("strangers that say nothing are few, and closed in time", arguments: StreamKind.allCases)
+  func silent(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let target = try place.transport {
       $0.strangerLimit = 4
       $0.helloTimeout = .milliseconds(200)
     }
     let bench = Bench([target])
-    let peers = (0..<40).map { _ in RawPeer(to: target.localEndpoint) }
+    let peers = (0..<40).map { _ in RawPeer(to: target.localEndpoint, in: place) }
     for peer in peers { peer.send([0x47]) }
     #expect(bench.drive { target.streams.silentStrangers >= 36 })
     #expect(target.streams.connections <= 4)
     #expect(bench.drive { target.streams.silentStrangers == 40 && target.streams.connections == 0 })
     #expect(peers.allSatisfy { $0.isClosed })
-    try expectServes(target, bench)
+    try expectServes(target, bench, place)
   }
 
-  @Test("connections are bounded, and room is kept for those that this side opens")
-  func limit() throws {
-    let target = try transport { $0.connectionLimit = 8 }
+  @Test(
+    "connections are bounded, and room is kept for those that this side opens", arguments: StreamKind.allCases
+  )
+  func limit(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let target = try place.transport { $0.connectionLimit = 8 }
     let bench = Bench([target])
     let peers = (0..<20).map { number in
-      let peer = RawPeer(to: target.localEndpoint)
+      let peer = RawPeer(to: target.localEndpoint, in: place)
       peer.send(RawPeer.hello(port: UInt16(2_000 + number)) + RawPeer.frame([UInt8(number)]))
       bench.step()
       return peer
@@ -117,19 +122,20 @@ struct StreamHostileTests {
     #expect(bench.drive { target.streams.accepted + target.streams.refusedConnections == 20 })
     #expect(target.streams.accepted == 6 && target.streams.connections == 6)
     #expect(peers.filter { $0.isClosed }.count == 14)
-    let honest = try transport()
+    let honest = try place.transport()
     bench.transports.append(honest)
     bench.arrived.append([])
     target.send([[5]], to: honest.localEndpoint)
     #expect(bench.drive { bench.bytes(1) == [[5]] })
   }
 
-  @Test("a flood from one peer does not keep another waiting")
-  func fairness() throws {
-    let target = try transport()
+  @Test("a flood from one peer does not keep another waiting", arguments: StreamKind.allCases)
+  func fairness(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let target = try place.transport()
     let bench = Bench([target])
-    let loud = RawPeer(to: target.localEndpoint)
-    let soft = RawPeer(to: target.localEndpoint)
+    let loud = RawPeer(to: target.localEndpoint, in: place)
+    let soft = RawPeer(to: target.localEndpoint, in: place)
     loud.send(RawPeer.hello(port: 3_001))
     soft.send(RawPeer.hello(port: 3_002))
     #expect(bench.drive { target.streams.accepted == 2 })
@@ -144,14 +150,17 @@ struct StreamHostileTests {
     #expect(taken.contains(3_002) && taken.count <= 192)
   }
 
-  @Test("somebody who claims the port of a peer that this side has connected to does not take its datagrams")
-  func claim() throws {
-    let victim = try transport()
-    let target = try transport()
+  @Test(
+    "somebody who claims the port of a peer that this side has connected to does not take its datagrams",
+    arguments: StreamKind.allCases)
+  func claim(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let victim = try place.transport()
+    let target = try place.transport()
     let bench = Bench([target, victim])
     target.send([[1]], to: victim.localEndpoint)
     #expect(bench.drive { bench.bytes(1) == [[1]] && target.streams.opened == 1 })
-    let thief = RawPeer(to: target.localEndpoint)
+    let thief = RawPeer(to: target.localEndpoint, in: place)
     thief.send(RawPeer.hello(port: victim.localEndpoint.port, run: 0))
     #expect(bench.drive { target.streams.accepted == 1 })
     target.send([[2]], to: victim.localEndpoint)

@@ -50,12 +50,77 @@ extension DatagramTransport {
   var streams: StreamCounters { counters.streams ?? .init() }
 }
 
+/// What streams run over.
+enum StreamKind: CaseIterable {
+  case tcp
+  case unix
+}
+
+/// Where the transports of one test are: on loopback, or in a directory of their own.
+final class StreamPlace {
+  let kind: StreamKind
+  /// Without meaning for TCP.
+  let directory: String
+
+  init(_ kind: StreamKind, mode: mode_t = 0o700) throws {
+    self.kind = kind
+    var template = Array("/tmp/gv-test-XXXXXX".utf8CString)
+    let isMade = template.withUnsafeMutableBufferPointer { buffer in
+      buffer.baseAddress.flatMap { mkdtemp($0) } != nil
+    }
+    #expect(isMade)
+    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    chmod(directory, mode)
+  }
+
+  deinit {
+    for name in files { unlink("\(directory)/\(name)") }
+    rmdir(directory)
+  }
+
+  /// What is in the directory.
+  var files: Set<String> {
+    guard let listing = opendir(directory) else { return [] }
+    defer { closedir(listing) }
+    var names: Set<String> = []
+    while let entry = readdir(listing) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+        pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.insert(name) }
+    }
+    return names
+  }
+
+  func mode(of name: String) -> mode_t? {
+    var status = stat()
+    return lstat("\(directory)/\(name)", &status) == 0 ? status.st_mode & 0o777 : nil
+  }
+
+  func endpoint(_ number: UInt16) -> Endpoint {
+    kind == .tcp ? Endpoint(ipv4: 0x7f00_0001, port: number) : Endpoint(unix: number)
+  }
+
+  func transport(_ number: UInt16 = 0, _ change: (inout StreamConfiguration) -> Void = { _ in }) throws
+    -> StreamTransport
+  {
+    var configuration = StreamConfiguration()
+    change(&configuration)
+    return kind == .tcp
+      ? try StreamTransport(bind: endpoint(number), configuration: configuration)
+      : try StreamTransport(directory: directory, number: number, configuration: configuration)
+  }
+}
+
 /// A connection of somebody who is no node.
 final class RawPeer {
   let descriptor: Int32
 
-  init(to endpoint: Endpoint) {
-    descriptor = StreamSockets.open(from: Endpoint(ipv4: 0x7f00_0001, port: 0), to: endpoint)
+  init(to endpoint: Endpoint, in place: StreamPlace) {
+    descriptor =
+      place.kind == .tcp
+      ? StreamSockets.open(from: Endpoint(ipv4: 0x7f00_0001, port: 0), to: endpoint)
+      : StreamSockets.open(path: "\(place.directory)/\(endpoint.port).sock")
     var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     poll(&entry, 1, 5_000)
   }

@@ -3,16 +3,15 @@ import Testing
 
 @testable import GrapevineTransport
 
-@Suite("Streams: datagrams over TCP", .timeLimit(.minutes(5)))
+@Suite("Streams: datagrams over TCP and Unix sockets", .timeLimit(.minutes(5)))
 struct StreamTransportTests {
-  private func transport(_ configuration: StreamConfiguration = .init()) throws -> StreamTransport {
-    try StreamTransport(bind: "127.0.0.1:0", configuration: configuration)
-  }
-
-  @Test("a thousand datagrams arrive whole and in order, both ways over one connection", arguments: loopbacks)
+  @Test(
+    "a thousand datagrams arrive whole and in order, both ways over one connection",
+    arguments: loopbacks + ["unix"])
   func thousand(address: String) throws {
-    let first = try StreamTransport(bind: address)
-    let second = try StreamTransport(bind: address)
+    let place = try StreamPlace(.unix)
+    let first = try StreamTransport(bind: address == "unix" ? "unix:\(place.directory)" : address)
+    let second = try StreamTransport(bind: address == "unix" ? "unix:\(place.directory)/" : address)
     let bench = Bench([first, second])
     first.send([content(0)], to: second.localEndpoint)
     #expect(bench.drive { bench.arrived[1].count == 1 })
@@ -33,10 +32,13 @@ struct StreamTransportTests {
     #expect(first.counters.bytesSent == second.counters.bytesReceived)
   }
 
-  @Test("its descriptor is readable as long as datagrams wait, also those received ahead")
-  func readiness() throws {
-    let first = try transport()
-    let second = try transport()
+  @Test(
+    "its descriptor is readable as long as datagrams wait, also those received ahead",
+    arguments: StreamKind.allCases)
+  func readiness(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let first = try place.transport()
+    let second = try place.transport()
     first.send(Array(repeating: [1], count: 200), to: second.localEndpoint)
     var taken = 0
     let limit = MonotonicClock.now() + 60_000_000_000
@@ -52,10 +54,13 @@ struct StreamTransportTests {
     #expect(!isReadable(second.fileDescriptor, milliseconds: 0))
   }
 
-  @Test("two that connect to each other at once keep one connection and lose nothing", arguments: 0..<8)
-  func simultaneous(round: Int) throws {
-    let first = try transport()
-    let second = try transport()
+  @Test(
+    "two that connect to each other at once keep one connection and lose nothing",
+    arguments: 0..<8, StreamKind.allCases)
+  func simultaneous(round: Int, kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let first = try place.transport()
+    let second = try place.transport()
     let bench = Bench([first, second])
     for number in 0..<20 {
       first.send([content(number)], to: second.localEndpoint)
@@ -76,22 +81,26 @@ struct StreamTransportTests {
     #expect(first.streams.connections == 1 && second.streams.connections == 1)
   }
 
-  @Test("a node's own datagrams come back to it")
-  func own() throws {
-    let alone = try transport()
+  @Test("a node's own datagrams come back to it", arguments: StreamKind.allCases)
+  func own(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let alone = try place.transport()
     let bench = Bench([alone])
     alone.send([[1], [2]], to: alone.localEndpoint)
     #expect(bench.drive { bench.bytes(0) == [[1], [2]] })
     #expect(bench.arrived[0].allSatisfy { $0.source == alone.localEndpoint })
   }
 
-  @Test("a peer that does not read fills its own queue alone; the rest is dropped and counted")
-  func fullQueue() throws {
+  @Test(
+    "a peer that does not read fills its own queue alone; the rest is dropped and counted",
+    arguments: StreamKind.allCases)
+  func fullQueue(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
     var configuration = StreamConfiguration()
     configuration.queueBytes = 16 << 10
-    let sender = try transport(configuration)
-    let deaf = try transport()
-    let good = try transport()
+    let sender = try place.transport { $0 = configuration }
+    let deaf = try place.transport()
+    let good = try place.transport()
     let bench = Bench([sender, good])
     let large = [UInt8](repeating: 3, count: 1_200)
     sender.send([[0]], to: deaf.localEndpoint)
@@ -111,18 +120,23 @@ struct StreamTransportTests {
     #expect(sender.counters.sendsBlocked > 0 && sender.counters.sendFailures == 0)
   }
 
-  @Test("a peer that is not there is left alone for a while, and reached when it comes")
-  func backOff() throws {
-    var gone: StreamTransport? = try transport()
+  @Test(
+    "a peer that is not there is left alone for a while, and reached when it comes",
+    arguments: StreamKind.allCases)
+  func backOff(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    // Not the lowest number, which the next one gets.
+    var gone: StreamTransport? = try place.transport(kind == .unix ? 9 : 0)
     let target = try #require(gone).localEndpoint
     gone = nil
-    let sender = try transport()
+    let sender = try place.transport()
     let bench = Bench([sender])
     sender.send([[1]], to: target)
     #expect(bench.drive { sender.streams.connectFailures == 1 })
+    let before = sender.streams.dropsUnreachable
     sender.send([[2], [3]], to: target)
-    #expect(sender.streams.dropsUnreachable == 2 && sender.streams.connectFailures == 1)
-    let late = try StreamTransport(bind: target)
+    #expect(sender.streams.dropsUnreachable == before + 2 && sender.streams.connectFailures == 1)
+    let late = try place.transport(target.port)
     bench.transports.append(late)
     bench.arrived.append([])
     #expect(
@@ -132,15 +146,18 @@ struct StreamTransportTests {
       })
   }
 
-  @Test("a peer that restarts is met again, whichever side writes first", arguments: [false, true])
-  func restart(peerFirst: Bool) throws {
-    let stays = try transport()
-    let bench = Bench([stays, try transport()])
+  @Test(
+    "a peer that restarts is met again, whichever side writes first",
+    arguments: [false, true], StreamKind.allCases)
+  func restart(peerFirst: Bool, kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let stays = try place.transport()
+    let bench = Bench([stays, try place.transport()])
     let target = bench.transports[1].localEndpoint
     stays.send([[1]], to: target)
     #expect(bench.drive { bench.bytes(1) == [[1]] })
     bench.transports.removeLast()
-    bench.transports.append(try StreamTransport(bind: target))
+    bench.transports.append(try place.transport(target.port))
     bench.arrived[1] = []
     if peerFirst { bench.transports[1].send([[2]], to: stays.localEndpoint) }
     #expect(
@@ -150,12 +167,15 @@ struct StreamTransportTests {
       })
   }
 
-  @Test("a connection that carries nothing is closed by agreement, and opened again when needed")
-  func idle() throws {
+  @Test(
+    "a connection that carries nothing is closed by agreement, and opened again when needed",
+    arguments: StreamKind.allCases)
+  func idle(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
     var configuration = StreamConfiguration()
     configuration.idleTimeout = .milliseconds(50)
-    let first = try transport(configuration)
-    let second = try transport()
+    let first = try place.transport { $0 = configuration }
+    let second = try place.transport()
     let bench = Bench([first, second])
     first.send([[1]], to: second.localEndpoint)
     #expect(bench.drive { first.streams.idle == 1 })
@@ -164,18 +184,19 @@ struct StreamTransportTests {
     #expect(bench.drive { bench.bytes(0) == [[2]] && bench.bytes(1) == [[1]] })
   }
 
-  @Test("an address that is taken is explained")
-  func taken() throws {
-    let first = try transport()
+  @Test("an address that is taken is explained", arguments: StreamKind.allCases)
+  func taken(kind: StreamKind) throws {
+    let place = try StreamPlace(kind)
+    let first = try place.transport()
     #expect(throws: TransportError.addressInUse(first.localEndpoint)) {
-      try StreamTransport(bind: first.localEndpoint)
+      try place.transport(first.localEndpoint.port)
     }
   }
 
   @Test("it works over sockets of all addresses of both families")
   func dualStack() throws {
     let wide = try StreamTransport(bind: "[::]:0")
-    let narrow = try transport()
+    let narrow = try StreamTransport(bind: "127.0.0.1:0")
     let bench = Bench([wide, narrow])
     narrow.send([[1]], to: Endpoint(ipv4: 0x7f00_0001, port: wide.localEndpoint.port))
     #expect(bench.drive { bench.bytes(0) == [[1]] })

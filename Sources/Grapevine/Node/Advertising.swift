@@ -14,6 +14,7 @@ extension Endpoint {
   ///
   /// - Throws: `AddressError` when nobody can send there.
   static func advertised(_ text: String, bound: Endpoint) throws(AddressError) -> Endpoint {
+    guard bound.unixNumber == nil, !UnixAddress.isWritten(text) else { throw .otherKind(text: text) }
     let candidates = try resolve(text)
     let isFour = bound.ipv4 != nil
     guard var endpoint = candidates.first(where: { ($0.ipv4 != nil) == isFour }) ?? candidates.first else {

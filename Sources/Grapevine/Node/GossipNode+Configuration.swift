@@ -6,7 +6,8 @@ import GrapevineTransport
 extension GossipNode {
   /// How a node is set up.
   public struct Configuration: Sendable {
-    /// The address to bind to, `host:port` or a multiaddress; port 0 takes a free port.
+    /// The address to bind to, `host:port` or a multiaddress; port 0 takes a free port. For Unix sockets
+    /// `unix:DIRECTORY`, or `unix:DIRECTORY/NUMBER` for a number of one's own choice.
     ///
     /// Default: a free port on every IPv4 address, chosen here.
     public var bind: String
@@ -37,7 +38,7 @@ extension GossipNode {
     /// measured by `grapevine bench`.
     public var segmentOffload = true
 
-    /// What carries datagrams.
+    /// What carries datagrams. Where `bind` is a place among Unix sockets, `.udp` stands for these.
     ///
     /// Default: UDP, chosen here.
     public var transport = Transport.udp
@@ -63,6 +64,9 @@ extension GossipNode {
       case tcp
       /// UDP, and TCP at the same port to and from those that UDP does not reach.
       case udpOrTCP
+      /// Unix sockets in a directory, for the nodes of one host that share it, with or without a network: those of
+      /// containers, for instance. `bind` names the directory.
+      case unix
     }
 
     /// Creates a configuration.

@@ -64,6 +64,8 @@ public actor GossipNode {
   nonisolated let client: NodeClient
   nonisolated let outbox: Outbox
   nonisolated let tupleWriter: TupleWriter?
+  /// The node's place among Unix sockets; nil for a node of a network.
+  nonisolated let seat: UnixSeat?
 
   /// The node's thread as executor: tasks that prefer it run there, without a change of thread for each
   /// message.
@@ -94,7 +96,7 @@ public actor GossipNode {
     try self.init(
       configuration.core, transport: carrier, advertised: advertised,
       dataDirectory: configuration.dataDirectory, tupleKeeper: try await .open(configuration.tupleStorage),
-      signer: configuration.signer)
+      signer: configuration.signer, seat: (transport as? StreamTransport)?.seat)
   }
 
   /// Creates a node on an in-memory network, with a layer around its datagrams and a signer if they are given.
@@ -115,8 +117,9 @@ public actor GossipNode {
 
   private init(
     _ core: GrapevineCore.Configuration, transport: any DatagramTransport, advertised: Endpoint?,
-    dataDirectory: String?, tupleKeeper: TupleKeeper?, signer: (any FactAuthority)?
+    dataDirectory: String?, tupleKeeper: TupleKeeper?, signer: (any FactAuthority)?, seat: UnixSeat? = nil
   ) throws {
+    self.seat = seat
     loop = try EventLoop()
     let keeper = try SnapshotKeeper(directory: dataDirectory, for: core)
     snapshotRecovery = keeper?.recovery ?? .none
@@ -159,8 +162,9 @@ extension GossipNode {
   /// With no address and members in the data directory, joins through those of them that answer; when none does
   /// within `joinTimeout`, founds the cluster anew, and goes on looking for them.
   ///
-  /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while. One
-  ///   that cannot be looked up is passed over as long as there is another.
+  /// - Parameter addresses: `host:port` or multiaddresses; host names are looked up, which may take a while. For a
+  ///   node on Unix sockets `unix:DIRECTORY/NUMBER` or, in its own directory, `unix:NUMBER`. One that cannot be looked
+  ///   up, or reached by this node's transport, is passed over as long as there is another.
   /// - Throws: `AddressError` when there is no address left, or `JoinError` when no contact answers within
   ///   `joinTimeout` or another member has the node's name.
   public nonisolated func join(_ addresses: [String] = []) async throws {
@@ -169,7 +173,7 @@ extension GossipNode {
     var failure: AddressError?
     for address in addresses {
       do throws(AddressError) {
-        contacts += try Endpoint.resolve(address)
+        contacts += try self.contacts(at: address)
       } catch {
         failure = error
       }
@@ -207,6 +211,7 @@ extension GossipNode {
     await withCheckedContinuation { client.leave($0) }
     await client.driver.keeper?.writer.finish(client.driver.lastSnapshot())
     await tupleWriter?.finish()
+    seat?.release()
   }
 
   /// The present neighbours.

@@ -113,12 +113,17 @@ actor Agent {
       if options.isJSON { Report.counters(statistics, &output) }
     }
     flush()
-    removeControl()
+    removeSockets()
     _exit(code)
   }
 
-  /// Removes the control socket, also while the output is held up.
-  nonisolated func removeControl() {
+  /// Removes the control socket, and the node's own if that is one, also while the output is held up.
+  nonisolated func removeSockets() {
+    removeControl()
+    reachable.withLock { $0 }?.releaseSeat()
+  }
+
+  private nonisolated func removeControl() {
     control.withLock { socket in
       socket?.remove()
       socket = nil
@@ -135,9 +140,13 @@ actor Agent {
       case .none: return
       case .path(let chosen): path = chosen
       case .standard:
-        let place = ControlPlace.standard
-        try place.prepare()
-        path = place.path(port: node.localEndpoint.port)
+        if let place = ControlPlace.among(options.node.bind) {
+          path = place.path(number: node.localEndpoint.port)
+        } else {
+          let place = ControlPlace.standard
+          try place.prepare()
+          path = place.path(port: node.localEndpoint.port)
+        }
       }
       let socket = try ControlSocket(path: path)
       control.withLock { $0 = socket }

@@ -25,10 +25,13 @@ enum AgentCommand {
     options: [
       Option(
         name: "--bind", placeholder: "HOST:PORT", value: .text(default: "0.0.0.0:0"),
-        help: "The UDP address to bind to; port 0 takes a free one"),
+        help:
+          "The UDP address to bind to; port 0 takes a free one. Or unix:DIRECTORY[/NUMBER]: Unix sockets in a directory, "
+          + "for agents of one machine that share it; without a number, the lowest that is free"),
       Option(
         name: "--join", placeholder: "ADDR", value: .list,
-        help: "A member to join through, HOST:PORT or a multiaddress; may be given several times",
+        help:
+          "A member to join through, HOST:PORT, a multiaddress, or unix:DIRECTORY/NUMBER; may be given several times",
         defaultText: "none: found a cluster, or with --data return to it"),
       Option(
         name: "--join-timeout", placeholder: "S", value: .real(0.1...3_600, default: 15),
@@ -68,7 +71,7 @@ enum AgentCommand {
       Option(
         name: "--control", placeholder: "PATH", value: .text(default: ""),
         help: "The socket at which to answer `grapevine members`, `tuples`, `send` and `ask`, or none",
-        defaultText: "PORT.sock in a directory of the user's"),
+        defaultText: "PORT.sock in a directory of the user's; with --bind unix:DIRECTORY, NUMBER.ctl in that"),
       Option(
         name: "--answer", placeholder: "COMMAND", value: .text(default: ""),
         help:
@@ -121,9 +124,12 @@ enum AgentCommand {
           "Neighbours to which --broadcast eager pushes a message at most; given alone, it chooses that way",
         defaultText: "all neighbours"),
       Option(
-        name: "--transport", placeholder: "KIND", value: .choice(["udp", "tcp", "auto"], default: "udp"),
+        name: "--transport", placeholder: "KIND",
+        value: .choice(["udp", "tcp", "auto", "unix"], default: "udp"),
         help:
-          "What carries datagrams: udp, tcp, or auto: udp, and tcp at the same port to those that udp does not reach"
+          "What carries datagrams: udp, tcp, auto: udp, and tcp at the same port to those that udp does not reach; or unix, "
+          + "which --bind unix:DIRECTORY means anyway",
+        defaultText: "udp, or unix where --bind is"
       ),
       Option(
         name: "--loss", placeholder: "P", value: .real(0...0.95, default: 0),
@@ -145,7 +151,7 @@ enum AgentCommand {
       hexadecimal as "bytes" besides.
 
       The control socket is $XDG_RUNTIME_DIR/grapevine/PORT.sock, or /tmp/grapevine-UID/PORT.sock without that variable,
-      where PORT is the bound UDP port; only its user may use it. Without --control, an agent that cannot have one says so
+      where PORT is the bound UDP port, or DIRECTORY/NUMBER.ctl with --bind unix:DIRECTORY; only its user may use it. Without --control, an agent that cannot have one says so
       and runs without.
 
       SIGINT (Ctrl-C) and SIGTERM make the agent hand over what its neighbours lack, say goodbye and exit; a
@@ -166,6 +172,7 @@ enum AgentCommand {
     example: """
       grapevine agent --bind 127.0.0.1:7946
       grapevine agent --bind 127.0.0.1:0 --join 127.0.0.1:7946
+      grapevine agent --bind unix:/run/user/1000/cluster --join unix:/run/user/1000/cluster/1
       grapevine agent --dialect gossip-python --bind 127.0.0.1:7070 --join 127.0.0.1:8080
       grapevine agent --bind 0.0.0.0:7946 --name web-1 --tag role=web --data /var/lib/grapevine
       """)
@@ -212,7 +219,7 @@ enum AgentCommand {
     // Leaving takes two timeouts at most; what then still holds it up is whoever should read the output.
     let limit = options.node.core.leaveTimeout * 2 + .seconds(2)
     let code = Signals.wait(limit: limit) == nil ? ExitCode.success : ExitCode.interrupted
-    agent.removeControl()
+    agent.removeSockets()
     _exit(code)
   }
 }

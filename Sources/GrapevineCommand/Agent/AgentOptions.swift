@@ -70,6 +70,7 @@ struct AgentOptions: Sendable {
     switch arguments.text("--transport") {
     case "tcp": node.transport = .tcp
     case "auto": node.transport = .udpOrTCP
+    case "unix": node.transport = .unix
     default: break
     }
     contacts = arguments.list("--join")
@@ -92,6 +93,7 @@ struct AgentOptions: Sendable {
     }
     try readSealing(arguments)
     try Self.check("--bind", node.bind)
+    try checkKind(arguments)
     if arguments.has("--advertise") {
       node.advertise = arguments.text("--advertise")
       try Self.check("--advertise", arguments.text("--advertise"))
@@ -140,10 +142,34 @@ struct AgentOptions: Sendable {
     return try MemberSigner(file: identityFile)
   }
 
+  /// Refuses a transport that does not fit the address to bind to.
+  private func checkKind(_ arguments: Arguments) throws(UsageError) {
+    let chosen = arguments.has("--transport") ? arguments.text("--transport") : nil
+    guard UnixAddress.isWritten(node.bind) else {
+      guard chosen != "unix" else {
+        throw AgentCommand.table.failure("--transport unix needs a directory: --bind unix:DIRECTORY")
+      }
+      return
+    }
+    guard chosen == nil || chosen == "unix" else {
+      throw AgentCommand.table.failure(
+        "--bind is \(node.bind), which only --transport unix can be; leave one of both away")
+    }
+    guard !arguments.has("--advertise") else {
+      throw AgentCommand.table.failure(
+        "--advertise means nothing among Unix sockets: others know the agent by its number")
+    }
+  }
+
   /// Refuses what cannot be an address; a host that is a name is looked up later.
   static func check(_ name: String, _ text: String) throws(UsageError) {
-    do {
-      _ = try Endpoint(text)
+    do throws(AddressError) {
+      guard UnixAddress.isWritten(text) else {
+        _ = try Endpoint(text)
+        return
+      }
+      let address = try UnixAddress(text)
+      guard address.directory != nil || name != "--bind" else { throw .unixInvalid(text: text) }
     } catch .hostInvalid {
       return
     } catch {

@@ -1,5 +1,7 @@
 // Where the agents of a user can be asked: the directory of their control sockets, and who may use it.
 
+import GrapevineTransport
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -52,6 +54,19 @@ struct ControlPlace: Equatable, Sendable {
 
   /// The socket of the agent that is bound to the UDP port.
   func path(port: UInt16) -> String { "\(directory)/\(port).sock" }
+
+  /// The place of agents on Unix sockets, for the address that such a one is bound to; nil for other addresses.
+  ///
+  /// What is wrong with the directory is said by the transport, and a socket in it is for its user alone all the same.
+  static func among(_ address: String) -> ControlPlace? {
+    guard UnixAddress.isWritten(address), let directory = try? UnixAddress(address).directory else {
+      return nil
+    }
+    return ControlPlace(directory: directory)
+  }
+
+  /// The socket of the agent that has the number among Unix sockets.
+  func path(number: UInt16) -> String { "\(directory)/\(number).ctl" }
 
   /// Makes the directory if it is not there and checks it.
   func prepare() throws(ControlFailure) {

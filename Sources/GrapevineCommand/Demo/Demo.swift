@@ -35,6 +35,8 @@ final class Demo {
   private var isLeaving = false
   /// What the agents seal with; nil when they do not.
   private var keys: DemoKeys?
+  /// Where the agents' sockets are; nil when these are of the network.
+  private var sockets: DemoDirectory?
   private var descriptors: [pollfd] = []
   private var progress = DemoProgress()
 
@@ -53,6 +55,7 @@ final class Demo {
   func run() throws(DemoFailure) -> Int32 {
     if !options.isJSON { Standard.output(DemoReport.opening(options)) }
     if options.isSealed { keys = try DemoKeys() }
+    if options.transport == "unix" { sockets = try DemoDirectory(agents: options.nodes) }
     defer { endAgents() }
     try startAgents()
     try broadcastAll()
@@ -85,7 +88,8 @@ final class Demo {
   private func start(_ path: String, join contact: String?) throws(DemoFailure) {
     // Nobody asks these agents, and every change at one of them would be a line of each other one.
     var arguments = ["agent", "--json", "--no-member-events", "--control", "none"]
-    arguments += ["--exit-at-end", "--bind", "127.0.0.1:0"]
+    arguments += ["--exit-at-end", "--transport", options.transport]
+    arguments += ["--bind", sockets.map { "unix:\($0.path)" } ?? "127.0.0.1:0"]
     arguments += ["--join-timeout", "\(options.timeout)"]
     if options.loss > 0 { arguments += ["--loss", "\(options.loss)"] }
     if let keys { arguments += ["--keys", keys.file] }

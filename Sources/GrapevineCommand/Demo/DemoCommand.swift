@@ -43,6 +43,11 @@ enum DemoCommand {
         help: "Kill one agent that is no sender when half of the messages are sent; only the others count"),
       Option(name: "--sealed", value: .flag, help: "Seal all that is sent, with a key drawn for this demo"),
       Option(
+        name: "--transport", placeholder: "KIND",
+        value: .choice(["udp", "tcp", "auto", "unix"], default: "udp"),
+        help:
+          "What carries datagrams: udp, tcp, auto, or unix: Unix sockets in a directory made for this demo"),
+      Option(
         name: "--timeout", placeholder: "S", value: .real(0.1...86_400, default: 60),
         help:
           "Seconds to wait for all agents to be connected, and again for the last delivery after the last message"
@@ -110,6 +115,7 @@ struct DemoOptions: Sendable {
   var sendersAreAll: Bool
   var kills: Bool
   var isSealed: Bool
+  var transport: String
   var timeout: Double
   var isJSON: Bool
 
@@ -122,6 +128,7 @@ struct DemoOptions: Sendable {
     sendersAreAll = arguments.text("--senders") == "all"
     kills = arguments.has("--kill")
     isSealed = arguments.has("--sealed")
+    transport = arguments.text("--transport")
     timeout = arguments.real("--timeout")
     isJSON = arguments.has("--json")
   }

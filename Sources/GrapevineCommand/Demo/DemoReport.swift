@@ -73,7 +73,7 @@ struct DemoReport {
 
   /// What the demo is going to do.
   static func opening(_ options: DemoOptions) -> String {
-    "\(options.nodes) agents on 127.0.0.1, \(options.messages) messages of \(options.size) bytes from "
+    "\(options.nodes) agents on \(options.transport == "unix" ? "Unix sockets" : "127.0.0.1"), \(options.messages) messages of \(options.size) bytes from "
       + (options.sendersAreAll ? "all in turn" : "one of them") + ", \(Fixed.short(options.rate)) a second"
       + (options.loss > 0 ? ", \(Fixed.short(options.loss * 100)) % of datagrams lost" : "")
       + (options.kills ? ", one agent killed half-way" : "") + ".\n"
@@ -127,6 +127,7 @@ struct DemoReport {
       object.field("rate", options.rate)
       object.field("size", options.size)
       object.field("loss", options.loss)
+      object.field("transport", options.transport)
       object.field("killed", options.kills ? 1 : 0)
       object.field("expected", ledger.expected)
       object.field("delivered", ledger.delivered)

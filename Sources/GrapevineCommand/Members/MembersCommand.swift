@@ -74,6 +74,9 @@ enum MembersCommand {
   /// The socket that `--agent` means.
   static func path(of agent: String, in place: ControlPlace = .standard) throws(ControlFailure) -> String {
     if agent.isEmpty { return try place.onlySocket() }
+    if let place = ControlPlace.among(agent), let number = try? UnixAddress(agent).number, number != 0 {
+      return place.path(number: number)
+    }
     guard let port = UInt16(agent) else { return agent }
     return place.path(port: port)
   }

@@ -1,6 +1,6 @@
 // What is wrong with a written address.
 
-/// Why a text is not the address of a UDP endpoint.
+/// Why a text is not the address of an endpoint, or not one that will do.
 public enum AddressError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The text is empty, longer than 512 bytes, or holds a byte that no address has.
   case malformed(text: String)
@@ -18,6 +18,12 @@ public enum AddressError: Error, Equatable, Sendable, CustomStringConvertible {
   case unresolved(text: String, host: String, reason: String)
   /// The address is well written, but no datagram can be sent to it: it stands for all or many addresses.
   case unreachable(text: String)
+  /// The text begins as a place among Unix sockets and goes on as none, or as none of this use.
+  case unixInvalid(text: String)
+  /// The address is among Unix sockets and the node is not, or the other way round.
+  case otherKind(text: String)
+  /// The address is among the Unix sockets of another directory than that of the node.
+  case otherDirectory(text: String, directory: String)
 
   /// One sentence that says what was got and what would do.
   public var description: String {
@@ -40,6 +46,15 @@ public enum AddressError: Error, Equatable, Sendable, CustomStringConvertible {
       "host \(quoted(host)) in \(quoted(text)) has no address: \(reason)"
     case .unreachable(let text):
       "\(quoted(text)) is not where others can send to: write the address of one machine and its port"
+    case .unixInvalid(let text):
+      "\(quoted(text)) is not a place among Unix sockets: write unix:DIRECTORY or unix:DIRECTORY/NUMBER to bind and "
+        + "to join, such as unix:/run/user/1000/cluster/1, and unix:NUMBER for a member"
+    case .otherKind(let text):
+      "\(quoted(text)) is of the wrong kind: nodes on Unix sockets reach unix:DIRECTORY/NUMBER, those of a network "
+        + "host:port, and neither the others"
+    case .otherDirectory(let text, let directory):
+      "\(quoted(text)) is in another directory than this node, which is in \(quoted(directory)): "
+        + "only nodes of one directory reach each other"
     }
   }
 

@@ -23,6 +23,7 @@ struct BoundSocket: ~Copyable {
     guard descriptor >= 0 else {
       throw errno == EAFNOSUPPORT ? .familyNotSupported(endpoint) : .system(call: "socket", error: errno)
     }
+    guard endpoint.unixNumber == nil else { throw .address(.otherKind(text: endpoint.text)) }
     guard SystemCalls.prepare(descriptor) else { throw .system(call: "fcntl", error: errno) }
     if family == AF_INET6 {
       // Some systems bind `::` to IPv6 alone unless told; a system that cannot do both still does IPv6.
@@ -35,6 +36,19 @@ struct BoundSocket: ~Copyable {
     guard error == 0 else { throw Self.explain(error, endpoint) }
     // Only now, or the system might choose a port that another such socket has.
     if isStream, endpoint.port == 0 { SystemCalls.turnOn(descriptor, SOL_SOCKET, SO_REUSEADDR) }
+  }
+
+  /// Opens a Unix socket of streams, bound to a path if one is given.
+  ///
+  /// - Throws: `TransportError.system`, with `EADDRINUSE` when there is something at the path.
+  init(unix path: String?) throws(TransportError) {
+    family = AF_UNIX
+    descriptor = socket(AF_UNIX, SystemCalls.streamSocketType, 0)
+    guard descriptor >= 0 else { throw .system(call: "socket", error: errno) }
+    guard SystemCalls.prepare(descriptor) else { throw .system(call: "fcntl", error: errno) }
+    guard let path else { return }
+    let error = UnixPath.with(path) { Self.bind(descriptor, $0, $1) }
+    guard error == 0 else { throw .system(call: "bind to \(path)", error: error) }
   }
 
   deinit {
@@ -52,15 +66,22 @@ struct BoundSocket: ~Copyable {
   private static func bind(_ descriptor: Int32, to endpoint: Endpoint, family: Int32) -> Int32 {
     withSocketAddress { address in
       let length = endpoint.write(to: address, family: family)
-      #if canImport(Glibc)
-        let result = Glibc.bind(descriptor, address.assumingMemoryBound(to: sockaddr.self), length)
-      #elseif canImport(Musl)
-        let result = Musl.bind(descriptor, address.assumingMemoryBound(to: sockaddr.self), length)
-      #else
-        let result = Darwin.bind(descriptor, address.assumingMemoryBound(to: sockaddr.self), length)
-      #endif
-      return result == 0 ? 0 : errno
+      return bind(descriptor, address.assumingMemoryBound(to: sockaddr.self), length)
     }
+  }
+
+  /// The system's call, which the function above hides; 0 or the error number.
+  private static func bind(
+    _ descriptor: Int32, _ address: UnsafePointer<sockaddr>, _ length: socklen_t
+  ) -> Int32 {
+    #if canImport(Glibc)
+      let result = Glibc.bind(descriptor, address, length)
+    #elseif canImport(Musl)
+      let result = Musl.bind(descriptor, address, length)
+    #else
+      let result = Darwin.bind(descriptor, address, length)
+    #endif
+    return result == 0 ? 0 : errno
   }
 
   private static func explain(_ error: Int32, _ endpoint: Endpoint) -> TransportError {

@@ -15,12 +15,17 @@ import GrapevineCore
 
 extension Endpoint {
   /// Reads a numeric address: `host:port`, `[v6]:port`, `[fe80::1%eth0]:port`, `/ip4/…/udp/port`,
-  /// `/ip6/…/udp/port`, `/ip6zone/eth0/ip6/…/udp/port` or `/ip/…/port/port`.
+  /// `/ip6/…/udp/port`, `/ip6zone/eth0/ip6/…/udp/port` or `/ip/…/port/port`; or `unix:NUMBER`, a node of a
+  /// directory of Unix sockets (`UnixAddress`).
   ///
   /// It looks up no names and never blocks; `resolve` does both.
   ///
   /// - Parameter text: At most 512 bytes of printable ASCII.
   public init(_ text: String) throws(AddressError) {
+    if let endpoint = try UnixAddress.endpoint(text) {
+      self = endpoint
+      return
+    }
     let parts = try AddressParts(text)
     guard let endpoint = try parts.numericEndpoint() else { throw .hostInvalid(text: text, host: parts.host) }
     self = endpoint

@@ -19,6 +19,7 @@ extension Endpoint {
   ///
   /// - Returns: At least one and at most 16 endpoints, each once, in the order of the name service.
   public static func resolve(_ text: String) throws(AddressError) -> [Endpoint] {
+    if let endpoint = try UnixAddress.endpoint(text) { return [endpoint] }
     let parts = try AddressParts(text)
     if let endpoint = try parts.numericEndpoint() { return [endpoint] }
     return try parts.lookUp()

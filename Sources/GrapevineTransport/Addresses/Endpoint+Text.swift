@@ -14,14 +14,18 @@ import GrapevineCore
 #endif
 
 extension Endpoint {
-  /// The endpoint as `127.0.0.1:7946`, `[::1]:7946` or `[fe80::1%eth0]:7946`; `Endpoint.init` reads it back.
+  /// The endpoint as `127.0.0.1:7946`, `[::1]:7946`, `[fe80::1%eth0]:7946` or, among Unix sockets, `unix:5`;
+  /// `Endpoint.init` reads it back.
   public var text: String {
+    if let unixNumber { return "unix:\(unixNumber)" }
     if ipv4 != nil { return "\(addressText):\(port)" }
     return scope == 0 ? "[\(addressText)]:\(port)" : "[\(addressText)%\(scopeText)]:\(port)"
   }
 
-  /// The endpoint as `/ip4/127.0.0.1/udp/7946`, `/ip6/::1/udp/7946` or `/ip6zone/eth0/ip6/fe80::1/udp/7946`.
+  /// The endpoint as `/ip4/127.0.0.1/udp/7946`, `/ip6/::1/udp/7946` or `/ip6zone/eth0/ip6/fe80::1/udp/7946`;
+  /// among Unix sockets, which have no such form, as `text`.
   public var multiaddress: String {
+    if unixNumber != nil { return text }
     if ipv4 != nil { return "/ip4/\(addressText)/udp/\(port)" }
     let zone = scope == 0 ? "" : "/ip6zone/\(scopeText)"
     return "\(zone)/ip6/\(addressText)/udp/\(port)"

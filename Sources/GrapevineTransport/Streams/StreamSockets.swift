@@ -77,6 +77,17 @@ enum StreamSockets {
     return socket.release()
   }
 
+  /// Begins to connect to the Unix socket at a path, as `open(from:to:)` does; no connection when the queue there is
+  /// full, since the system does not tell when it no longer is.
+  static func open(path: String) -> Int32 {
+    guard let socket = try? BoundSocket(unix: nil) else { return -EMFILE }
+    guard prepare(socket.descriptor) else { return -EINVAL }
+    let descriptor = socket.descriptor
+    let error = UnixPath.with(path) { connect(descriptor, $0, $1) == 0 ? 0 : errno }
+    guard error == 0 || error == EINPROGRESS else { return -error }
+    return socket.release()
+  }
+
   /// Why a connection did not come to be; 0 when it did.
   static func outcome(of socket: Int32) -> Int32 {
     var error: Int32 = 0
@@ -115,6 +126,9 @@ enum StreamSockets {
   static func shut(_ socket: Int32) {
     close(socket)
   }
+
+  /// What connecting to an address of another family returns.
+  static let otherFamily = -EAFNOSUPPORT
 
   /// The error of the call before.
   static var lastError: Int32 { errno }

@@ -23,7 +23,7 @@ extension StreamTransport {
       tally.refusedConnections += 1
       return nil
     }
-    let descriptor = StreamSockets.open(from: localEndpoint, to: endpoint)
+    let descriptor = open(to: endpoint)
     guard descriptor >= 0,
       let connection = adopt(
         descriptor, isOutgoing: true, endpoint, within: configuration.connectTimeout, now)
@@ -34,6 +34,15 @@ extension StreamTransport {
     connection.greet(StreamHello(port: localEndpoint.port, run: run))
     senders[endpoint] = connection
     return connection
+  }
+
+  /// Begins to connect, if the endpoint is of this transport's kind; a descriptor, or minus an error number.
+  private func open(to endpoint: Endpoint) -> Int32 {
+    switch (seat, endpoint.unixNumber) {
+    case (nil, nil): StreamSockets.open(from: localEndpoint, to: endpoint)
+    case (let seat?, let number?): StreamSockets.open(path: seat.directory.socketPath(number))
+    default: StreamSockets.otherFamily
+    }
   }
 
   /// Whether datagrams to an endpoint would leave now and not wait for a connection.
@@ -119,7 +128,8 @@ extension StreamTransport {
         if StreamSockets.isShortage(-descriptor) { listen(false) }
         return
       }
-      admit(descriptor, peer, now)
+      // A Unix socket does not tell whose it is: the greeting does.
+      admit(descriptor, seat == nil ? peer : Endpoint(unix: 0), now)
     }
   }
 

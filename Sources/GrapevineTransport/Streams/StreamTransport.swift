@@ -1,4 +1,4 @@
-// Datagrams over TCP, for networks that let no UDP through.
+// Datagrams over TCP, for networks that let no UDP through, and over Unix sockets, for nodes of one host.
 //
 // To the core nothing changes: datagrams are carried, or dropped and counted, and it paces and repairs as ever. So
 // a full queue of one connection drops what is for that one and holds up no other. A connection serves both
@@ -17,7 +17,7 @@ struct StreamArrival: BitwiseCopyable {
   var source: Endpoint
 }
 
-/// A transport that carries each datagram as a frame over a TCP connection. One thread uses it.
+/// A transport that carries each datagram as a frame over a TCP connection, or over a Unix socket. One thread uses it.
 ///
 /// `send` never stops early: what does not fit the queue of its connection is dropped, and counted in
 /// `counters.streams`. It allocates when connections come and go, and nothing for a datagram.
@@ -27,6 +27,8 @@ public final class StreamTransport: DatagramTransport {
   let configuration: StreamConfiguration
   let ready: ReadyQueue
   let listener: Int32
+  /// The place among Unix sockets; nil for a transport over TCP.
+  package let seat: UnixSeat?
   /// Told to peers, so that both sides of two connections choose the same one to keep.
   let run: UInt64
 
@@ -72,16 +74,68 @@ public final class StreamTransport: DatagramTransport {
   /// - Parameters:
   ///   - endpoint: An address of this machine, or all zeros for all of them; port 0 takes a free port.
   ///   - configuration: Limits and times.
-  public init(
+  public convenience init(
     bind endpoint: Endpoint, configuration: StreamConfiguration = .init()
   ) throws(TransportError) {
+    let socket = try BoundSocket(bind: endpoint, isStream: true)
+    let bound = try socket.boundEndpoint()
+    try self.init(socket, at: bound, seat: nil, configuration)
+  }
+
+  /// Listens at a Unix socket in a directory, for the nodes that share the directory.
+  ///
+  /// The directory is made, for this user alone, where just its last part is missing. Its owner and mode say who may
+  /// be a member. The socket is removed when the transport goes; what a process left that did not come to that is
+  /// replaced.
+  ///
+  /// - Parameters:
+  ///   - directory: Its path, with room for a name of 10 bytes within the system's limit of 107 (103 on Darwin).
+  ///   - number: The number by which the others know this node; 0 takes the lowest that is free.
+  ///   - configuration: Limits and times.
+  /// - Throws: `TransportError`, `.directoryUnusable` and `.addressInUse` above all.
+  public convenience init(
+    directory: String, number: UInt16 = 0, configuration: StreamConfiguration = .init()
+  ) throws(TransportError) {
+    let seat = try UnixSeat(UnixDirectory(directory), number: number)
+    try self.init(seat.bind(), at: Endpoint(unix: seat.number), seat: seat, configuration)
+  }
+
+  /// Listens at a written address, as `Endpoint.resolve` reads it, or at a place among Unix sockets, as `UnixAddress`
+  /// does; a host name may block.
+  public convenience init(
+    bind text: String, configuration: StreamConfiguration = .init()
+  ) throws(TransportError) {
+    let endpoint: Endpoint
+    do {
+      if UnixAddress.isWritten(text) {
+        let address = try UnixAddress(text)
+        guard let directory = address.directory else { throw AddressError.unixInvalid(text: text) }
+        try self.init(directory: directory, number: address.number, configuration: configuration)
+        return
+      }
+      endpoint = try BoundSocket.firstBindable(of: Endpoint.resolve(text))
+    } catch let error as AddressError {
+      throw .address(error)
+    } catch let error as TransportError {
+      throw error
+    } catch {
+      throw .address(.malformed(text: text))
+    }
+    try self.init(bind: endpoint, configuration: configuration)
+  }
+
+  /// Listens at a socket that is bound.
+  private init(
+    _ socket: consuming BoundSocket, at endpoint: Endpoint, seat: UnixSeat?,
+    _ configuration: StreamConfiguration
+  ) throws(TransportError) {
     self.configuration = configuration
+    self.seat = seat
     var entropy = SystemRandomNumberGenerator()
     run = entropy.next()
     ready = try ReadyQueue()
     leftovers = try Readiness()
-    let socket = try BoundSocket(bind: endpoint, isStream: true)
-    localEndpoint = try socket.boundEndpoint()
+    localEndpoint = endpoint
     let error = StreamSockets.startListening(socket.descriptor)
     guard error == 0 else {
       throw StreamSockets.isTaken(-error)
@@ -95,19 +149,6 @@ public final class StreamTransport: DatagramTransport {
     freeSlots = (0..<configuration.limit).reversed()
     waiting.reserveCapacity(configuration.limit + TransportLimits.batch)
     touched.reserveCapacity(TransportLimits.batch)
-  }
-
-  /// Listens at a written address, as `Endpoint.resolve` reads it; a host name may block.
-  public convenience init(
-    bind text: String, configuration: StreamConfiguration = .init()
-  ) throws(TransportError) {
-    let endpoint: Endpoint
-    do {
-      endpoint = try BoundSocket.firstBindable(of: Endpoint.resolve(text))
-    } catch {
-      throw .address(error)
-    }
-    try self.init(bind: endpoint, configuration: configuration)
   }
 
   deinit {
