@@ -106,6 +106,11 @@ order: toolchain  ## Check topics and order in 10,000 simulated clusters (ORDER_
 	$(RELEASE) --product grapevine
 	$(RELEASE_BIN)/grapevine simulate --order --runs $(ORDER_RUNS)
 
+wall: toolchain  ## Show agents getting around a wall that really drops UDP (Linux, as root)
+	Scripts/need iproute2 nftables
+	$(RELEASE) --product grapevine
+	Scripts/udp-wall $(RELEASE_BIN)/grapevine
+
 format: toolchain  ## Format the sources in place
 	swift format format --in-place --parallel --recursive $(FORMATTED)
 
@@ -140,4 +145,4 @@ toolchain:
 	@Scripts/toolchain
 	@Scripts/need $(PACKAGES)
 
-.PHONY: help run test bench check fuzz campaign tuples order format lib libpittacus zgossip-peers install install-libpittacus clean toolchain
+.PHONY: help run test bench check fuzz campaign tuples order wall format lib libpittacus zgossip-peers install install-libpittacus clean toolchain
