@@ -23,7 +23,7 @@ struct Main {
     Measures Grapevine on this machine and prints a row per figure: value, range of the runs, what is to be reached,
     whether it holds. Ratios are measured side by side with plain C programs in the same run. Takes a few minutes.
 
-      --only GROUP   only this group: core, sealed, large, pittacus, zgossip; or a part of one, such as core.flood
+      --only GROUP   only this group: core, sealed, large, streams, pittacus, zgossip; or a part of one, such as core.flood
       --json         one JSON object a line per row: id, value, unit, low, high, reach, holds, note
 
     Environment: PITTACUS_ORIGINAL, the file of another libpittacus.so that pittacus.processes measures in turn with ours;
@@ -76,7 +76,8 @@ struct Main {
     ("core.tuples.store", TupleStoreBenchmark.report),
     ("sealed.cost", SealedCostBenchmark.report), ("sealed.rate", SealedRateBenchmark.report),
     ("sealed.rotation", SealedRotationBenchmark.report), ("sealed.hostile", HostileBenchmark.report),
-    ("large", LargeBenchmark.report),
+    ("large", LargeBenchmark.report), ("streams.rate", StreamBenchmark.rate),
+    ("streams.cluster", StreamBenchmark.cluster),
     ("pittacus.codec", PittacusBenchmark.codec), ("pittacus.spread", PittacusBenchmark.spread),
     ("pittacus.rate", PittacusBenchmark.rate), ("pittacus.processes", PittacusProcesses.report),
     ("zgossip.rate", ZGossipRateBenchmark.report), ("zgossip.newcomer", ZGossipRateBenchmark.newcomers),

@@ -11,6 +11,9 @@ enum FloodBenchmark {
     var allocationsPerDatagram: Double
     var senderNanoseconds: Double
     var receiverNanoseconds: Double
+    /// What the sender handed to its transport for a message, and datagrams for it.
+    var bytesPerMessage: Double
+    var datagramsPerMessage: Double
   }
 
   static func run(_ setup: FloodSetup) throws -> Outcome {
@@ -33,14 +36,16 @@ enum FloodBenchmark {
       let steady = Fields.number("steadyDatagrams", in: received),
       let allocations = Fields.number("allocations", in: received),
       let senderAllocations = Fields.number("allocations", in: gave),
-      let receiverCPU = Fields.number("cpu", in: received), let senderCPU = Fields.number("cpu", in: gave)
+      let receiverCPU = Fields.number("cpu", in: received), let senderCPU = Fields.number("cpu", in: gave),
+      let bytes = Fields.number("bytes", in: gave), let sent = Fields.number("datagrams", in: gave)
     else { throw BenchmarkError("a flood printed \(received)") }
     return Outcome(
       messagesPerSecond: count / elapsed * 1e9, datagramsPerSecond: datagrams / elapsed * 1e9,
       lost: Double(setup.count) - count + (intact == 1 ? 0 : 1), duplicates: duplicates,
       allocationsPerDatagram: allocations / max(1, steady) + senderAllocations / datagrams,
       senderNanoseconds: senderCPU / count,
-      receiverNanoseconds: receiverCPU / count)
+      receiverNanoseconds: receiverCPU / count, bytesPerMessage: bytes / count,
+      datagramsPerMessage: sent / count)
   }
 
   /// The plain C loop: datagrams a second, and processor time of both its ends for one of them.

@@ -19,17 +19,19 @@ struct FloodSetup {
   var onLoop: Bool
   /// The file of the keys that datagrams are sealed with; nil when they are plain.
   var keys: String?
+  /// What carries datagrams: `udp`, `tcp`, or a place among Unix sockets.
+  var carrier: String
 
   var words: [String] {
     [
       "\(count)", "\(size)", packing ? "packed" : "single", segments ? "trains" : "plain",
-      onLoop ? "loop" : "pool", keys ?? "none",
+      onLoop ? "loop" : "pool", keys ?? "none", carrier,
     ]
   }
 
   init(
     count: Int, size: Int, packing: Bool = true, segments: Bool = true, onLoop: Bool = true,
-    keys: String? = nil
+    keys: String? = nil, carrier: String = "udp"
   ) {
     self.count = count
     self.size = size
@@ -37,14 +39,15 @@ struct FloodSetup {
     self.segments = segments
     self.onLoop = onLoop
     self.keys = keys
+    self.carrier = carrier
   }
 
   init?(_ words: ArraySlice<String>) {
     let words = Array(words)
-    guard words.count == 6, let count = Int(words[0]), let size = Int(words[1]), size >= 8 else { return nil }
+    guard words.count == 7, let count = Int(words[0]), let size = Int(words[1]), size >= 8 else { return nil }
     self.init(
       count: count, size: size, packing: words[2] == "packed", segments: words[3] == "trains",
-      onLoop: words[4] == "loop", keys: words[5] == "none" ? nil : words[5])
+      onLoop: words[4] == "loop", keys: words[5] == "none" ? nil : words[5], carrier: words[6])
   }
 
   func node() async throws -> GossipNode {
@@ -56,7 +59,9 @@ struct FloodSetup {
     // A message of 1,200 bytes needs a datagram with room for its head.
     let overhead = keys == nil ? 0 : SealedFrame.overhead
     if size > core.payloadLimit - overhead { core.datagramLimit = size + 40 + overhead }
-    var configuration = GossipNode.Configuration(bind: "127.0.0.1:0", core: core)
+    let isUnix = UnixAddress.isWritten(carrier)
+    var configuration = GossipNode.Configuration(bind: isUnix ? carrier : "127.0.0.1:0", core: core)
+    configuration.transport = isUnix ? .unix : carrier == "tcp" ? .tcp : .udp
     configuration.segmentOffload = segments
     if let keys { configuration.layer = try ClusterKeys(file: keys) }
     return try await GossipNode(configuration)
@@ -118,6 +123,6 @@ enum FloodRoles {
     let statistics = await node.statistics
     System.print(
       "sent \(setup.count) datagrams \(statistics.core.datagramsSent) repairs \(statistics.core.repairs) "
-        + "allocations \(allocations) cpu \(System.cpuNanoseconds)")
+        + "allocations \(allocations) cpu \(System.cpuNanoseconds) bytes \(statistics.transport.bytesSent)")
   }
 }
