@@ -34,10 +34,13 @@ enum HostileRoles {
     Task(executorPreference: input) {
       while readLine() != nil {
         let (heard, at) = (count.load(ordering: .relaxed), MonotonicClock.now().nanoseconds)
-        let refused = await node.statistics.transport.layer ?? LayerCounters()
+        let statistics = await node.statistics
+        let refused = statistics.transport.layer ?? LayerCounters()
         System.print(
           "mark count \(heard) at \(at) disorder \(disorder.load(ordering: .relaxed)) "
             + "refused \(refused.refused) accepted \(layer.accepted.load(ordering: .relaxed)) "
+            + "late \(layer.late.load(ordering: .relaxed)) "
+            + "strange \(statistics.core.droppedMalformed + statistics.core.droppedChecksum) "
             + "malformed \(refused.refusedMalformed) plain \(refused.refusedPlain) "
             + "unknownKey \(refused.refusedUnknownKey) forged \(refused.refusedForged) "
             + "replayed \(refused.refusedReplayed) tooOld \(refused.refusedTooOld)")
@@ -95,15 +98,63 @@ enum HostileRoles {
 private final class SourceCounter: DatagramLayer {
   let keys: ClusterKeys
   let watched: Endpoint
+  /// Copies of what had come from somebody else before.
   let accepted = Atomic<Int>(0)
+  /// The others: what the network lost, and somebody who heard it then delivers, is as good as late.
+  let late = Atomic<Int>(0)
   var overhead: Int { keys.overhead }
 
   init(_ keys: ClusterKeys, watched: Endpoint) { (self.keys, self.watched) = (keys, watched) }
 
   func wrap(_ transport: any DatagramTransport) throws -> any DatagramTransport {
-    WatchingTransport(try keys.wrap(transport)) { [self] transport, count in
-      for index in 0..<count where transport.source(index) == watched { accepted.add(1, ordering: .relaxed) }
+    let memory = RememberingTransport(transport, watched: watched)
+    return WatchingTransport(try keys.wrap(memory)) { [self] transport, count in
+      for index in 0..<count {
+        switch transport.source(index) {
+        case watched: accepted.add(1, ordering: .relaxed)
+        case RememberingTransport.stranger: late.add(1, ordering: .relaxed)
+        default: break
+        }
+      }
     }
+  }
+}
+
+/// A transport that remembers what came, and gives what one address sends another source unless it is a copy of that.
+private final class RememberingTransport: WatchingTransport {
+  /// The source of what is no copy.
+  static let stranger = Endpoint(high: 0x0100_0000_0000_0000, low: 1, port: 1)
+
+  private let watched: Endpoint
+  /// The last eight bytes of frames, which are part of their tags, in places by themselves.
+  private var tags = [UInt64](repeating: 0, count: 1 << 20)
+
+  init(_ inner: any DatagramTransport, watched: Endpoint) {
+    self.watched = watched
+    super.init(inner)
+  }
+
+  private func tag(_ index: Int) -> UInt64 {
+    let bytes = inner.datagram(index)
+    return bytes.count >= 40 ? bytes.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self) : 0
+  }
+
+  private func place(_ tag: UInt64) -> Int { Int(truncatingIfNeeded: tag) & (tags.count - 1) }
+
+  override func receive() -> Int {
+    let count = inner.receive()
+    for index in 0..<count where inner.source(index) != watched {
+      let tag = tag(index)
+      tags[place(tag)] = tag
+    }
+    return count
+  }
+
+  override func source(_ index: Int) -> Endpoint {
+    let source = inner.source(index)
+    guard source == watched else { return source }
+    let tag = tag(index)
+    return tags[place(tag)] == tag ? source : Self.stranger
   }
 }
 
