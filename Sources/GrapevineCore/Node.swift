@@ -268,6 +268,7 @@ extension Node {
   private mutating func becomeConnected(now: Instant, into effects: inout Effects) {
     phaseDeadline = .never
     newcomerUntil = now + Self.newcomerPeriod
+    dissemination.order.history.begin(until: newcomerUntil)
     enter(.connected, into: &effects)
   }
 

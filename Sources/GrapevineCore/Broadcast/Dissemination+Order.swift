@@ -47,7 +47,13 @@ extension Dissemination {
         counters.heldBack &+= 1
         return true
       }
-      guard releaseOldest(now: now, counters: &counters, into: &effects) else { return false }
+      guard makeRoom(for: header.origin, bytes.count, counters: &counters, into: &effects) else {
+        return false
+      }
+    }
+    if scan.namesHistory {
+      guard hasRoom(for: message, isWanted, in: effects) else { return false }
+      reportGaps(of: message, name, isForced: false, counters: &counters, into: &effects)
     }
     return deliver(message, name, header.level, hops, isWanted, counters: &counters, into: &effects)
   }
@@ -66,15 +72,24 @@ extension Dissemination {
   ) -> Bool {
     guard isWanted else {
       if !message.isBarrier { counters.messagesUnwanted &+= 1 }
+      if message.order == .causal { didGoOn(name) }
       return true
     }
-    guard effects.deliveries.hasRoom(for: message.body.count + message.topic.count) else { return false }
+    guard hasRoom(for: message, isWanted, in: effects) else { return false }
     effects.deliveries.append(
       origin: name.origin, sequence: name.sequence, level: level, isTagged: message.isTagged, hops: hops,
       topic: message.topic, payload: message.body)
     counters.deliveries &+= 1
-    if message.order == .causal { noteDelivered(message, name) }
+    if message.order == .causal {
+      noteDelivered(message, name)
+      didGoOn(name)
+    }
     return true
+  }
+
+  /// Whether a message can be delivered now, or is not to be.
+  private func hasRoom(for message: OrderedMessage, _ isWanted: Bool, in effects: borrowing Effects) -> Bool {
+    !isWanted || effects.deliveries.hasRoom(for: message.body.count + message.topic.count)
   }
 
   /// Notes a delivered message as what our next causal one comes after, in place of all that it came after itself.
@@ -121,6 +136,10 @@ extension Dissemination {
   ) -> MessageName? {
     if !scan.isPastPredecessor {
       if let before = predecessor(scan.predecessor, of: name) { return before }
+      if scan.isCausal, forgottenPredecessor(scan.predecessor, of: name) != nil {
+        if order.history.isCatchingUp { return historyName }
+        scan.namesHistory = true
+      }
       scan.isPastPredecessor = true
     }
     let start = Int(scan.position)
@@ -130,6 +149,10 @@ extension Dissemination {
     // They were read once when the message came.
     while cursor.remaining > 0, let dependency = try? OrderedMessage.readDependency(from: &cursor) {
       if let awaited = pending(dependency) { return awaited }
+      if isHistory(dependency) {
+        if order.history.isCatchingUp { return historyName }
+        scan.namesHistory = true
+      }
       scan.position = UInt32(truncatingIfNeeded: start + cursor.offset)
     }
     return nil
@@ -146,6 +169,18 @@ extension Dissemination {
       return heldBefore(name)
     default:
       return pending((name.origin, name.sequence &- (predecessor &- 1)))
+    }
+  }
+
+  /// The message of the same origin that one with this predecessor comes after and that was forgotten before this node
+  /// joined; nil when there is none.
+  private mutating func forgottenPredecessor(_ predecessor: UInt64, of name: MessageName) -> MessageName? {
+    switch predecessor {
+    case OrderedMessage.Predecessor.none: return nil
+    case OrderedMessage.Predecessor.everything: return lastHistory(of: name.origin)
+    default:
+      let before = (name.origin, name.sequence &- (predecessor &- 1))
+      return isHistory(before) ? before : nil
     }
   }
 }
@@ -169,18 +204,22 @@ extension Dissemination {
     releaseReady(counters: &counters, into: &effects)
   }
 
-  /// What was missing of a stream up to `last` was given up, and reported: what waited for it goes on.
+  /// What was missing of a stream in `range` was given up: what waited for it goes on.
+  ///
+  /// - Parameter isHistory: It was not reported: this node is a newcomer.
   mutating func didGiveUp(
-    _ place: Int, through last: UInt64, counters: inout Counters, into effects: inout Effects
+    _ place: Int, _ range: ClosedRange<UInt64>, isHistory: Bool, counters: inout Counters,
+    into effects: inout Effects
   ) {
-    order.givenUp[place] = max(order.givenUp[place], last)
+    order.givenUp[place] = max(order.givenUp[place], range.upperBound)
+    if isHistory { didForget(range, at: place) }
     guard order.held.count > 0 else { return }
     order.held.wake(origin: streams[place].origin, through: streams[place].floor)
     releaseReady(counters: &counters, into: &effects)
   }
 
   /// Delivers all that is ready, until the application has no more room or the step was long enough.
-  private mutating func releaseReady(counters: inout Counters, into effects: inout Effects) {
+  mutating func releaseReady(counters: inout Counters, into effects: inout Effects) {
     while let place = order.held.ready {
       guard order.looks &- order.looksBefore < OrderKeeper.stepLimit else { break }
       guard releaseOne(place, counters: &counters, into: &effects) else { return }
@@ -212,11 +251,13 @@ extension Dissemination {
     }
     order.looks &+= 1 &+ message.dependencyCount
     let isWanted = !held.isGhost && isWanted(message)
-    guard !isWanted || effects.deliveries.hasRoom(for: message.body.count + message.topic.count) else {
+    guard hasRoom(for: message, isWanted, in: effects) else {
       if order.retryAt == .never { order.retryAt = Instant() }
       return false
     }
-    if held.isForced { reportGaps(of: message, name, counters: &counters, into: &effects) }
+    if held.isForced || scan.namesHistory {
+      reportGaps(of: message, name, isForced: held.isForced, counters: &counters, into: &effects)
+    }
     _ = deliver(message, name, .reliable, held.hops, isWanted, counters: &counters, into: &effects)
     order.held.unready()
     order.held.remove(place)
@@ -224,33 +265,51 @@ extension Dissemination {
     return true
   }
 
-  /// Lets the message that has waited longest go on.
+  /// Makes room for a message of `origin`: ends the wait for history, or lets the oldest message of the origin go on
+  /// that takes the most of the buffer.
   ///
-  /// - Returns: Whether it did: while the application has no room, nothing can.
-  private mutating func releaseOldest(
-    now: Instant, counters: inout Counters, into effects: inout Effects
+  /// - Returns: Whether it did something: while the application has no room, nothing can.
+  private mutating func makeRoom(
+    for origin: UInt64, _ length: Int, counters: inout Counters, into effects: inout Effects
   ) -> Bool {
     // Those that are ready go first.
-    guard order.retryAt == .never, order.held.ready == nil, let oldest = order.held.oldest else {
-      return false
+    guard order.retryAt == .never, order.held.ready == nil else { return false }
+    if order.history.isCatchingUp {
+      endCatchUp(counters: &counters, into: &effects)
+      return order.retryAt == .never
     }
-    order.held.force(oldest)
+    guard let victim = order.held.victim(for: origin, length: length) else { return false }
+    return goOn(victim, counters: &counters, into: &effects)
+  }
+
+  /// Lets a message that waits go on.
+  ///
+  /// - Returns: Whether there was room for all that is ready now.
+  private mutating func goOn(_ place: Int, counters: inout Counters, into effects: inout Effects) -> Bool {
+    order.held.force(place)
     releaseReady(counters: &counters, into: &effects)
     return order.retryAt == .never
   }
 
-  /// Names all that a message should have waited for and does not.
+  /// Names all that a message should have waited for and does not, and what it came after that was forgotten before
+  /// this node joined.
   private mutating func reportGaps(
-    of message: OrderedMessage, _ name: MessageName, counters: inout Counters, into effects: inout Effects
+    of message: OrderedMessage, _ name: MessageName, isForced: Bool, counters: inout Counters,
+    into effects: inout Effects
   ) {
-    counters.orderGaps &+= 1
+    let isCausal = message.order == .causal
     var missing: [MessageName] = []
-    if let before = predecessor(message.predecessor, of: name) { missing.append(before) }
+    var forgotten: [MessageName] = []
+    if isForced, let before = predecessor(message.predecessor, of: name) { missing.append(before) }
+    if isCausal, let before = forgottenPredecessor(message.predecessor, of: name) { forgotten.append(before) }
     message.forEachDependency { origin, sequence in
-      if let one = pending((origin, sequence)) { missing.append(one) }
+      if isForced, let one = pending((origin, sequence)) { missing.append(one) }
+      if isHistory((origin, sequence)) { forgotten.append((origin, sequence)) }
       return true
     }
-    for one in missing {
+    if isForced { counters.orderGaps &+= 1 }
+    if !forgotten.isEmpty { counters.orderForgotten &+= 1 }
+    for one in missing + forgotten {
       effects.events.append(
         .orderGap(
           origin: MemberID(name.origin), sequence: name.sequence, missing: MemberID(one.origin),
@@ -261,15 +320,16 @@ extension Dissemination {
   /// Does what is due with what waits.
   mutating func advanceOrder(now: Instant, counters: inout Counters, into effects: inout Effects) {
     order.looksBefore = order.looks
+    advanceHistory(now: now, counters: &counters, into: &effects)
     guard order.held.count > 0 else { return }
     if order.held.ready != nil || order.retryAt != .never {
       guard order.retryAt == .never || now >= order.retryAt || effects.deliveries.count == 0 else { return }
       releaseReady(counters: &counters, into: &effects)
     }
-    while order.retryAt == .never, let oldest = order.held.oldest,
+    while order.retryAt == .never, order.held.ready == nil, let oldest = order.held.oldest,
       now >= order.held[oldest].heldAt + order.patience
     {
-      guard releaseOldest(now: now, counters: &counters, into: &effects) else { break }
+      guard goOn(oldest, counters: &counters, into: &effects) else { break }
     }
     if order.retryAt != .never { order.retryAt = now + Self.retryDelay }
   }

@@ -314,7 +314,8 @@ extension Dissemination {
       effects.events.append(
         .gap(origin: MemberID(streams[place].origin), first: first, last: last, missing: missing))
     }
-    didGiveUp(place, through: last, counters: &counters, into: &effects)
+    didGiveUp(
+      place, first...max(first, last), isHistory: isNewcomer, counters: &counters, into: &effects)
     markDirty(place, delay: digestDelay, now: now)
   }
 

@@ -41,6 +41,8 @@ public struct Counters: Sendable, Equatable {
   public var heldBack: UInt64 = 0
   /// Of these, messages that went on without: see `Event.orderGap`.
   public var orderGaps: UInt64 = 0
+  /// Causal messages that came after what had been forgotten before this node joined: see `Event.orderGap`.
+  public var orderForgotten: UInt64 = 0
   /// Messages of topics that this node is not subscribed to.
   public var messagesUnwanted: UInt64 = 0
   /// Bytes of order in messages broadcast here: what their payloads have before the body, without the topic.

@@ -27,9 +27,10 @@ public enum Event: Equatable, Sendable {
   /// Messages of `origin` from `first` to `last`, `missing` of them, passed the repair horizon undelivered.
   case gap(origin: MemberID, first: UInt64, last: UInt64, missing: UInt64)
   /// Message `sequence` of `origin` goes on without message `missingSequence` of `missing`, which it should have come
-  /// after: it had waited too long, or too many did. It may be of a topic that is not heard here; then messages that
+  /// after: it had waited too long, or too many did; or all had forgotten that one before this node joined, so that what
+  /// it came after, if it comes at all, comes late. It may be of a topic that is not heard here; then messages that
   /// come after it are meant. One event for each that is missing; where all earlier ones of `origin` should have come
-  /// first, for the first of them.
+  /// first, for the first of them, or the last one that was forgotten.
   case orderGap(origin: MemberID, sequence: UInt64, missing: MemberID, missingSequence: UInt64)
   /// Something became of a member; `Node.member` says more about it.
   case member(MemberChange, StableID, MemberID, Endpoint)

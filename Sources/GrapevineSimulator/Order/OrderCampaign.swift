@@ -37,18 +37,18 @@ public struct OrderCampaignReport: CampaignReport, Equatable {
   public var causal = 0
   /// Deliveries.
   public var deliveries = 0
-  /// Deliveries of causal messages and of FIFO ones that were sent five seconds after the node joined, or later: none of
-  /// these may be late unless that was announced.
+  /// Deliveries of causal messages and of FIFO ones: none of these may be late unless that was announced.
   public var judged = 0
   /// Deliveries of causal messages and of FIFO ones that were late and whose lateness had been announced.
   public var announced = 0
-  /// Late deliveries of what was sent before the node joined or in the five seconds after, of which it may have given
-  /// up what was in between as history.
+  /// Of these, deliveries of what was sent before the node joined or in the five seconds after.
   public var historic = 0
   /// Messages that waited for others, and of these the ones that went on without.
   public var heldBack: UInt64 = 0
   /// Messages that went on without what they should have waited for.
   public var orderGaps: UInt64 = 0
+  /// Messages that came after what had been forgotten before the node joined, and were announced as such.
+  public var forgotten: UInt64 = 0
   /// Messages that repair gave up.
   public var lost: UInt64 = 0
   /// Bytes that causal messages took for their order, those ahead of them included.
@@ -79,6 +79,7 @@ public struct OrderCampaignReport: CampaignReport, Equatable {
     historic += other.historic
     heldBack += other.heldBack
     orderGaps += other.orderGaps
+    forgotten += other.forgotten
     lost += other.lost
     causalBytes += other.causalBytes
     vectorBytes += other.vectorBytes
@@ -111,7 +112,7 @@ struct OrderSchedule {
     let isShort = campaign.isShort
     nodes = 3 + generator.below(isShort ? 4 : 14)
     topics = 1 + generator.below(4)
-    // In a run as short as that, all would be sent while the nodes are newcomers, to whom order is not promised.
+    // In a run as short as that, all would be sent while the nodes are newcomers.
     quiet = isShort ? 6 : 0
     duration = isShort ? 5 + generator.below(4) : 10 + generator.below(15)
     loss = generator.chance(0.2) ? 0 : Double(generator.below(41)) / 100

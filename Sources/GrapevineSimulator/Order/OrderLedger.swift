@@ -46,7 +46,7 @@ final class OrderLedger {
     var lost: [(origin: MemberID, range: ClosedRange<UInt64>, time: Instant)] = []
   }
 
-  /// Time after joining in which what all have forgotten is history to a node: it gives that up without a word.
+  /// Time after joining in which what all have forgotten is history to a node, and no loss: it need not deliver it.
   static let newcomerPeriod: Nanoseconds = 5_000_000_000
 
   var log: ((String) -> Void)?
@@ -195,7 +195,8 @@ final class OrderLedger {
 extension OrderLedger {
   /// Judges all late deliveries.
   ///
-  /// - Returns: How many had been announced, and how many were of messages sent before the node joined.
+  /// - Returns: How many there were, all of them announced but for failures, and how many of these were of messages sent
+  ///   before the node joined or soon after.
   func judge() -> (announced: Int, historic: Int) {
     var announced = 0
     var historic = 0
@@ -204,8 +205,7 @@ extension OrderLedger {
         let message = sent[late.message]
         if isAnnounced(late, run) {
           announced += 1
-        } else if isExempt(message, run) {
-          historic += 1
+          if isHistoric(message, run) { historic += 1 }
         } else {
           fail(
             "\(run.process) delivered \(message.sequence) of \(runs[message.run].identity) in "
@@ -218,15 +218,13 @@ extension OrderLedger {
   }
 
   /// Whether a message was sent before a node joined or while it was a newcomer.
-  private func isExempt(_ message: Sent, _ run: Run) -> Bool {
+  private func isHistoric(_ message: Sent, _ run: Run) -> Bool {
     run.connectedAt.map { message.time < $0 + Self.newcomerPeriod } ?? true
   }
 
-  /// Deliveries of ordered messages that are not exempt.
+  /// Deliveries of ordered messages.
   var judgedDeliveries: Int {
-    runs.reduce(0) { sum, run in
-      sum + run.delivered.keys.count { sent[$0].order != .unordered && !isExempt(sent[$0], run) }
-    }
+    runs.reduce(0) { sum, run in sum + run.delivered.keys.count { sent[$0].order != .unordered } }
   }
 
   /// The first message delivered that should have come after one that was late.
@@ -251,18 +249,18 @@ extension OrderLedger {
     if !late.isCausal {
       // Of the messages of one origin only the first missing one is named.
       return run.gaps.contains {
-        $0.time <= late.time && $0.origin == origin && $0.sequence > message.sequence
+        $0.time <= late.time && $0.origin == origin && $0.missing == origin && $0.sequence > message.sequence
       }
     }
     func follows(_ missing: MemberID, _ sequence: UInt64) -> Bool {
-      guard let number = byName[missing]?[sequence] else { return true }
+      guard let number = byName[missing]?[sequence] else { return false }
       return Self.value(sent[number].clock, message.run) >= Self.value(message.clock, message.run)
     }
     for gap in run.gaps where gap.time <= late.time {
-      if follows(gap.missing, gap.missed) || gap.missing == origin { return true }
-      // Where all earlier ones of its own origin should have come first, only the first missing one is named.
+      if follows(gap.missing, gap.missed) { return true }
+      // Where all earlier ones of its own origin should have come first, only one of them is named.
       guard gap.missing == gap.origin, gap.missed < gap.sequence else { continue }
-      for sequence in gap.missed..<gap.sequence where byName[gap.origin]?[sequence] != nil {
+      for sequence in 1..<gap.sequence where byName[gap.origin]?[sequence] != nil {
         if follows(gap.origin, sequence) { return true }
       }
     }

@@ -17,6 +17,7 @@ final class OrderRun {
   private var faults = 0
   private var heldBack: UInt64 = 0
   private var orderGaps: UInt64 = 0
+  private var forgotten: UInt64 = 0
   private var lost: UInt64 = 0
   private var hasEnded = false
 
@@ -138,6 +139,7 @@ extension OrderRun {
     let counters = simulation.counters(of: process)
     heldBack += counters.heldBack
     orderGaps += counters.orderGaps
+    forgotten += counters.orderForgotten
     lost += counters.messagesLost
   }
 }
@@ -235,6 +237,7 @@ extension OrderRun {
     report.historic = historic
     report.heldBack = heldBack
     report.orderGaps = orderGaps
+    report.forgotten = forgotten
     report.lost = lost
     report.causalBytes = causalBytes
     report.vectorBytes = ledger.vectorBytes

@@ -138,13 +138,16 @@ struct ConfigurationTests {
     #expect(configuration.memoryBound <= bytes + bytes / 100, "a bound that is far too large tells nothing")
   }
 
-  /// What waits, twice the bytes of it and two indexes; three tables and a number for each stream; topics heard, the
-  /// last messages of those sent in, and one message that is being made.
+  /// What waits, twice the bytes of it and two indexes; the shares of as many origins, two lists for each weight and an
+  /// index; four tables and two numbers for each stream; topics heard, the last messages of those sent in, and one
+  /// message that is being made.
   private static func orderBytes(_ configuration: Configuration, streams: Int) -> Int {
     let rules = configuration.order
     let held = rules.holdBackMessages * (MemoryLayout<HeldMessage>.stride + 2 * 2 * 4)
+    let shares = rules.holdBackMessages * (MemoryLayout<HoldShare>.stride + 2 * 2 * 4 + 2 * 4)
     let topics = rules.topics * (255 + 40 + 2 * 4)
-    return held + 2 * rules.holdBackBytes + streams * (8 + 4 + 4 + 8) + topics
+    let past = streams * (8 + 4 + 4 + 8 + MemoryLayout<StreamHistory>.stride + 8)
+    return held + shares + 2 * rules.holdBackBytes + past + topics
       + 1_024 * MemoryLayout<TopicTail>.stride + configuration.payloadLimit
   }
 

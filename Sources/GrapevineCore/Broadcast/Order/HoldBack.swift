@@ -12,12 +12,16 @@ struct OrderScan: BitwiseCopyable {
   var position: UInt32 = 0
   var end: UInt32 = 0
   var isPastPredecessor = false
+  var isCausal = false
+  /// Some of what was found to be here is not, and will not come: it was forgotten before this node joined.
+  var namesHistory = false
 
   init() {}
 
   /// Nothing was looked at.
   init(_ message: OrderedMessage) {
     predecessor = message.predecessor
+    isCausal = message.order == .causal
     position = UInt32(truncatingIfNeeded: message.headLength - message.dependencies.count)
     end = UInt32(truncatingIfNeeded: message.headLength)
   }
@@ -41,6 +45,10 @@ struct HeldMessage: BitwiseCopyable {
   var older: UInt32 = 0
   var newer: UInt32 = 0
   var next: UInt32 = 0
+  /// The place of its origin's share, and the places of those of that origin that are held before and after it.
+  var share: UInt32 = 0
+  var olderOfOrigin: UInt32 = 0
+  var newerOfOrigin: UInt32 = 0
   var hops: UInt8 = 0
   /// Nobody here wants it: it is held for the sake of what comes after it, without its body.
   var isGhost = false
@@ -59,6 +67,7 @@ struct HoldBack: ~Copyable {
   private let byAwaited: PlaceIndex
   private let key: SecretKey
   private let byteLimit: Int
+  private var shares: HoldShares
   private(set) var count = 0
   private(set) var bytesHeld = 0
   private var bytesEnd = 0
@@ -79,11 +88,13 @@ struct HoldBack: ~Copyable {
     bytes = FixedTable(count: 2 * rules.holdBackBytes)
     byName = PlaceIndex(capacity: rules.holdBackMessages)
     byAwaited = PlaceIndex(capacity: rules.holdBackMessages)
+    shares = HoldShares(messages: rules.holdBackMessages, key: key)
   }
 
   static func bytes(_ rules: OrderRules) -> Int {
     rules.holdBackMessages * MemoryLayout<HeldMessage>.stride + 2 * rules.holdBackBytes
       + 2 * PlaceIndex.bytes(capacity: rules.holdBackMessages)
+      + HoldShares.bytes(messages: rules.holdBackMessages)
   }
 
   subscript(place: Int) -> HeldMessage { messages[place] }
@@ -104,16 +115,31 @@ struct HoldBack: ~Copyable {
 
   /// The number of a message of `origin` that is held and comes before `sequence`; nil when there is none.
   func earlier(of origin: UInt64, than sequence: UInt64) -> UInt64? {
-    var link = oldestLink
+    guard let share = shares.find(origin) else { return nil }
+    var link = shares[share].oldest
     while link != 0 {
       let held = messages[Int(link) - 1]
-      if held.origin == origin, held.sequence < sequence { return held.sequence }
-      link = held.newer
+      if held.sequence < sequence { return held.sequence }
+      link = held.newerOfOrigin
     }
     return nil
   }
 
   func hasRoom(for length: Int) -> Bool { count < messages.count && bytesHeld + length <= byteLimit }
+
+  /// What a message weighs: its part of the places and of the bytes, in places.
+  private func weight(_ length: Int) -> Int { 1 + length * messages.count / byteLimit }
+
+  /// The message that gives way to another one for which there is no room: the oldest of the origin that takes the
+  /// most with that one, which may be its own.
+  func victim(for origin: UInt64, length: Int) -> Int? {
+    guard let heaviest = shares.heaviest else { return nil }
+    if let own = shares.find(origin), Int(shares[own].weight) + weight(length) >= Int(shares[heaviest].weight)
+    {
+      return Int(shares[own].oldest) - 1
+    }
+    return Int(shares[heaviest].oldest) - 1
+  }
 
   /// The bytes of a message that is held; valid until another one is.
   func payload(_ place: Int) -> UnsafeRawBufferPointer {
@@ -152,8 +178,33 @@ struct HoldBack: ~Copyable {
     if newestLink != 0 { messages[Int(newestLink) - 1].newer = link } else { oldestLink = link }
     newestLink = link
     count += 1
+    enterShare(place, link)
     byName.enter(place, hash(held.origin, held.sequence))
     wait(for: awaited, place)
+  }
+
+  private mutating func enterShare(_ place: Int, _ link: UInt32) {
+    let share = shares.add(messages[place].origin, weight: weight(Int(messages[place].length)))
+    messages[place].share = UInt32(truncatingIfNeeded: share)
+    let before = shares[share].newest
+    messages[place].olderOfOrigin = before
+    if before != 0 { messages[Int(before) - 1].newerOfOrigin = link } else { shares[share].oldest = link }
+    shares[share].newest = link
+  }
+
+  private mutating func leaveShare(_ held: HeldMessage) {
+    let share = Int(held.share)
+    if held.olderOfOrigin != 0 {
+      messages[Int(held.olderOfOrigin) - 1].newerOfOrigin = held.newerOfOrigin
+    } else {
+      shares[share].oldest = held.newerOfOrigin
+    }
+    if held.newerOfOrigin != 0 {
+      messages[Int(held.newerOfOrigin) - 1].olderOfOrigin = held.olderOfOrigin
+    } else {
+      shares[share].newest = held.olderOfOrigin
+    }
+    shares.remove(share, weight: weight(Int(held.length)))
   }
 
   /// Moves all bytes together: they lie in the order in which their messages came.
@@ -245,6 +296,9 @@ struct HoldBack: ~Copyable {
   /// The one held longest.
   var oldest: Int? { oldestLink == 0 ? nil : Int(oldestLink) - 1 }
 
+  /// The one that came after another one; nil for the last.
+  func newer(than place: Int) -> Int? { messages[place].newer == 0 ? nil : Int(messages[place].newer) - 1 }
+
   /// Lets a message wait no longer.
   mutating func force(_ place: Int) {
     guard messages[place].awaitedOrigin != 0 else { return }
@@ -271,6 +325,7 @@ struct HoldBack: ~Copyable {
     let held = messages[place]
     if held.older != 0 { messages[Int(held.older) - 1].newer = held.newer } else { oldestLink = held.newer }
     if held.newer != 0 { messages[Int(held.newer) - 1].older = held.older } else { newestLink = held.older }
+    leaveShare(held)
     bytesHeld -= Int(held.length)
     count -= 1
     if count == 0 { bytesEnd = 0 }

@@ -15,8 +15,9 @@ public enum MessageOrder: UInt8, Sendable, CaseIterable, BitwiseCopyable {
 public struct OrderRules: Sendable, Equatable {
   /// Messages that wait for others to come first, at most; 1 to 2^20.
   ///
-  /// When there are more, the one that has waited longest is delivered, and `Event.orderGap` says so. Default:
-  /// 1,024, chosen here: what an origin sends in a second at 1,000 messages a second, several repairs' worth.
+  /// When there are more, the origin that takes the most of the buffer gives way: of its messages the one that has
+  /// waited longest is delivered, and `Event.orderGap` says so. So no origin takes from another one what would be an
+  /// equal share. Default: 1,024, chosen here: what an origin sends in a second at 1,000 messages a second, several repairs' worth.
   public var holdBackMessages = 1_024
 
   /// Bytes of these, at most; 4 KiB to 1 GiB.
@@ -26,7 +27,8 @@ public struct OrderRules: Sendable, Equatable {
 
   /// Time that a message waits for others at most.
   ///
-  /// What repair gives up is not waited for any longer in any case; this is for what a partition keeps away. Default:
+  /// What repair gives up is not waited for any longer in any case; this is for what a partition keeps away. In the
+  /// first five seconds after joining the end of these is the limit for what no neighbour is known to have. Default:
   /// 30 s, chosen here: six times `Configuration.gapPatience`.
   public var patience = Duration.seconds(30)
 
@@ -68,7 +70,8 @@ extension Configuration {
 
   /// Bytes of the tables of order and topics.
   var orderBytes: Int {
-    HoldBack.bytes(order) + CausalPast.bytes(streams: streamCapacity) + 8 * streamCapacity + TopicTails.bytes
-      + TopicSet.bytes(limit: order.topics) + payloadLimit
+    HoldBack.bytes(order) + CausalPast.bytes(streams: streamCapacity) + 8 * streamCapacity
+      + OrderHistory.bytes(streams: streamCapacity) + TopicTails.bytes + TopicSet.bytes(limit: order.topics)
+      + payloadLimit
   }
 }

@@ -8,6 +8,8 @@ struct OrderKeeper: ~Copyable {
   var tails = TopicTails()
   /// By the place of a stream: the last number up to which something was given up.
   let givenUp: FixedTable<UInt64>
+  /// What was forgotten everywhere before this node joined.
+  var history: OrderHistory
   let patience: Nanoseconds
   /// A message is being made here.
   let scratch: FixedTable<UInt8>
@@ -28,6 +30,7 @@ struct OrderKeeper: ~Copyable {
     held = HoldBack(configuration.order, key: SecretKey(using: &generator))
     past = CausalPast(streams: configuration.streamCapacity)
     givenUp = FixedTable(count: configuration.streamCapacity)
+    history = OrderHistory(streams: configuration.streamCapacity)
     patience = configuration.order.patience.asNanoseconds
     scratch = FixedTable(count: configuration.payloadLimit)
   }
@@ -36,6 +39,7 @@ struct OrderKeeper: ~Copyable {
   mutating func forget(_ place: Int) {
     past.forget(place)
     givenUp[place] = 0
+    history.forget(place)
   }
 
   /// When something is to be done about what waits.
@@ -44,6 +48,8 @@ struct OrderKeeper: ~Copyable {
     // What is ready goes first: while the application has no room, nobody's patience ends. What one step was too short
     // for goes on at once.
     if retryAt == .never, held.ready != nil { return Instant() }
-    return retryAt != .never ? retryAt : held[oldest].heldAt + patience
+    if retryAt != .never { return retryAt }
+    let patienceEnd = held[oldest].heldAt + patience
+    return history.isNewcomer ? min(patienceEnd, history.newcomerUntil) : patienceEnd
   }
 }
