@@ -324,7 +324,10 @@ extension Node {
   private mutating func nextReport(now: Instant, into effects: inout Effects) -> Receipts.DirectReport? {
     direct.receipts.advance(
       now: now, up: view.up, members: membership.table,
-      holds: { dissemination.holds($0, $1) && !transfers.isUnderWay($0, $1) }, into: &effects)
+      holds: { origin, sequence in
+        dissemination.holds(origin, sequence) && !transfers.isUnderWay(origin, sequence)
+          && !dissemination.announcements.contains { $0.origin == origin && $0.sequence == sequence }
+      }, into: &effects)
   }
 
   /// Tells an origin how many members behind this one have its message: the neighbour that would have is lost.

@@ -61,6 +61,7 @@ extension Node {
     }
     takeSystemBroadcasts(now: now, into: &effects)
     takeAnnouncements(now: now, into: &effects)
+    settleLarge(into: &effects, now: now)
     if elicits { view.links[slot].owe(delay: view.acknowledgeDelay, now: now) }
     // A digest that is due anyway travels with an acknowledgement that is.
     if view.links[slot].acknowledgeAt <= now, dissemination.states[slot].digestAt != .never {

@@ -45,6 +45,7 @@ extension Node {
     guard lifecycle == .connected else { throw .notConnected }
     guard topic.count <= OrderedMessage.topicLimit else { throw .topicTooLong }
     return try dissemination.broadcast(
-      payload, topic: topic, order: order, level: level, isTagged: isTagged, now: now, counters: &counters)
+      payload, topic: topic, order: order, level: level,
+      isTagged: isTagged && payload.first != 0, now: now, counters: &counters)
   }
 }

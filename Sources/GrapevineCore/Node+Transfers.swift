@@ -7,13 +7,18 @@ extension Node {
   ///
   /// - Parameters:
   ///   - content: Its bytes, up to `TransferRules.limit`; held, not copied.
+  ///   - topic: Up to 255 bytes; none for a message to all members.
+  ///   - order: How it stands to other ordered messages. Its place among them is that of its announcement: what comes
+  ///     after it is delivered after it, so it waits until the whole is there.
   ///   - isTagged: Marks payloads that begin with a tag, for the receivers' sake; the core does not look.
   /// - Returns: Which message it is.
   /// - Throws: `BroadcastError`; nothing changed. `wouldBlock` also when there is no memory for it yet.
   public mutating func broadcast(
-    large content: LargeContent, isTagged: Bool = false, now: Instant, into effects: inout Effects
+    large content: LargeContent, topic: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
+    order: MessageOrder = .unordered, isTagged: Bool = false, now: Instant, into effects: inout Effects
   ) throws(BroadcastError) -> TransferID {
     guard lifecycle == .connected else { throw .notConnected }
+    guard topic.count <= OrderedMessage.topicLimit else { throw .topicTooLong }
     guard transfers.isEnabled else { throw .tooLarge(limit: configuration.payloadLimit) }
     guard content.count <= transfers.limit else { throw .tooLarge(limit: transfers.limit) }
     syncTransfers()
@@ -24,7 +29,12 @@ extension Node {
       isTagged: isTagged && content.bytes.first != 0, checksum: content.checksum)
     guard transfers.hasRoom(for: announcement.head) else { throw .wouldBlock }
     announcement.sequence = try announcement.withPayload { payload throws(BroadcastError) in
-      try dissemination.broadcast(payload, level: .reliable, isTagged: true, now: now, counters: &counters)
+      guard !topic.isEmpty || order != .unordered else {
+        return try dissemination.broadcast(
+          payload, level: .reliable, isTagged: true, now: now, counters: &counters)
+      }
+      return try dissemination.broadcast(
+        payload, topic: topic, order: order, level: .reliable, isTagged: true, now: now, counters: &counters)
     }
     _ = transfers.start(content, announcement, now: now, counters: &counters, into: &effects)
     return TransferID(origin: identity, sequence: announcement.sequence)
@@ -40,6 +50,7 @@ extension Node {
       transfers.cancel(id, now: now, counters: &counters, into: &effects)
         || dropWaiting(id, into: &effects)
     else { return false }
+    settleLarge(into: &effects, now: now)
     guard id.origin == identity else { return true }
     var withdrawal = Announcement(
       head: TransferHead(origin: identity.value, number: 0, length: 0, unit: 0), isTagged: false, checksum: 0)
@@ -91,6 +102,25 @@ extension Node {
     takeAnnouncements(from: dissemination.waitingAnnouncements, now: now, into: &effects)
   }
 
+  /// Lets messages with a topic or an order know what became of the contents of large ones, and the other way round.
+  @inline(__always)
+  mutating func settleLarge(into effects: inout Effects, now: Instant) {
+    guard !transfers.settled.isEmpty || !dissemination.order.released.isEmpty else { return }
+    settleLargeContents(into: &effects, now: now)
+  }
+
+  private mutating func settleLargeContents(into effects: inout Effects, now: Instant) {
+    let settled = transfers.settled
+    transfers.settled.removeAll(keepingCapacity: true)
+    for (announcement, content) in settled {
+      let fate = dissemination.didSettle(announcement, content, counters: &counters, into: &effects)
+      guard content != nil, fate != .full else { continue }
+      transfers.didHandOver(announcement, isHeld: fate == .held, now: now)
+    }
+    for name in dissemination.order.released { transfers.didRelease(name.origin, name.sequence, now: now) }
+    dissemination.order.released.removeAll(keepingCapacity: true)
+  }
+
   /// Does what is due with large messages.
   mutating func advanceTransfers(now: Instant, into effects: inout Effects) {
     syncTransfers()
@@ -127,40 +157,10 @@ extension Node {
       $0.hasWaited && $0.origin == id.origin.value && $0.sequence == id.sequence
     }
     guard let place else { return false }
-    dissemination.announcements.remove(at: place)
+    transfers.lose(dissemination.announcements.remove(at: place))
     dissemination.waitingAnnouncements = dissemination.announcements.count
     counters.transfersCancelled &+= 1
     effects.transfers.append(.cancelled(id))
     return true
-  }
-}
-
-extension Dissemination {
-  /// Announcements that wait at most, for the end of the frame or for a place, and those of one origin. Chosen here:
-  /// above what a datagram holds.
-  private static var announcementLimit: Int { 128 }
-  private static var announcementsOfOne: Int { 64 }
-
-  /// Keeps what a broadcast says of a large message until the frame has been read, and until there is a place for it.
-  ///
-  /// - Returns: Whether there was room for it.
-  mutating func hear(_ payload: UnsafeRawBufferPointer, origin: UInt64, sequence: UInt64, hops: UInt8) -> Bool
-  {
-    guard announcements.count < Self.announcementLimit,
-      announcements.count(where: { $0.origin == origin }) < Self.announcementsOfOne
-    else { return false }
-    if let announcement = Announcement(payload, origin: origin, sequence: sequence, hops: hops) {
-      announcements.append(announcement)
-    }
-    return true
-  }
-
-  /// Whether the message of these lower bits of a number has come, or was given up.
-  mutating func isSettled(_ origin: UInt64, _ number: UInt32) -> Bool {
-    guard let place = streams.find(origin, .reliable) else { return false }
-    let floor = streams[place].floor
-    let distance = Int64(Int32(bitPattern: number &- UInt32(truncatingIfNeeded: floor)))
-    let sequence = floor &+ UInt64(bitPattern: distance)
-    return windows.judge(sequence, in: streams[place], at: place) == .duplicate
   }
 }

@@ -198,6 +198,7 @@ extension Node {
     dissemination.advance(
       isNewcomer: now < newcomerUntil, now: now, counters: &counters, into: &effects)
     dissemination.advanceOrder(now: now, counters: &counters, into: &effects)
+    settleLarge(into: &effects, now: now)
     switch lifecycle {
     case .joining where view.contacts.isEmpty:
       // Every contact was this node itself.

@@ -27,24 +27,37 @@ extension Dissemination {
     counters: inout Counters, into effects: inout Effects
   ) -> Bool {
     guard let message = try? OrderedMessage(payload, sequence: sequence),
-      message.order == .unordered || header.level == .reliable
+      header.level == .reliable || message.order == .unordered && !message.isLarge
     else {
       counters.droppedInvalid &+= 1
       return true
     }
     let isWanted = isWanted(message)
     let name = (header.origin, sequence)
+    var announcement: Announcement?
+    if message.isLarge {
+      announcement = self.announcement(of: message, name, hops, isWanted)
+      guard announcement != nil else {
+        counters.droppedInvalid &+= 1
+        return true
+      }
+      guard hasRoomForAnnouncement(of: header.origin) else { return false }
+    }
+    // The content of a large message comes later, and whoever wants it waits for that.
+    let awaitsContent = message.isLarge && isWanted
     var scan = OrderScan(message)
     while message.order != .unordered, !ablations.contains(.order),
-      let awaited = obstacle(of: name, payload, &scan)
+      let awaited = obstacle(of: name, payload, &scan) ?? (awaitsContent ? Self.content(of: name) : nil)
     {
       let bytes = isWanted ? payload : UnsafeRawBufferPointer(rebasing: payload[..<message.headLength])
       if order.held.hasRoom(for: bytes.count) {
         var held = HeldMessage()
         (held.origin, held.sequence) = name
         (held.scan, held.hops, held.isGhost) = (scan, hops, !isWanted)
+        held.isLarge = awaitsContent
         order.held.hold(held, bytes, awaiting: awaited, now: now)
         counters.heldBack &+= 1
+        if let announcement { announcements.append(announcement) }
         return true
       }
       guard makeRoom(for: header.origin, bytes.count, counters: &counters, into: &effects) else {
@@ -54,6 +67,12 @@ extension Dissemination {
     if scan.namesHistory {
       guard hasRoom(for: message, isWanted, in: effects) else { return false }
       reportGaps(of: message, name, isForced: false, counters: &counters, into: &effects)
+    }
+    if let announcement {
+      // It is delivered when its content is here; where nobody wants it, its place in the order is passed now.
+      if announcement.isPassedOver { counters.messagesUnwanted &+= 1 }
+      announcements.append(announcement)
+      return true
     }
     return deliver(message, name, header.level, hops, isWanted, counters: &counters, into: &effects)
   }
@@ -90,6 +109,40 @@ extension Dissemination {
   /// Whether a message can be delivered now, or is not to be.
   private func hasRoom(for message: OrderedMessage, _ isWanted: Bool, in effects: borrowing Effects) -> Bool {
     !isWanted || effects.deliveries.hasRoom(for: message.body.count + message.topic.count)
+  }
+
+  /// Delivers a large message that is held, when its content is here; or says that it will not come, or not in order.
+  ///
+  /// - Returns: Whether there was room for it.
+  private mutating func deliverLarge(
+    _ message: OrderedMessage, _ held: HeldMessage, counters: inout Counters, into effects: inout Effects
+  ) -> Bool {
+    let name = (held.origin, held.sequence)
+    let position = contentPosition(name)
+    let content = position.flatMap { order.contents[$0].content }
+    guard isWanted(message) else {
+      dropContent(name)
+      counters.messagesUnwanted &+= 1
+      return true
+    }
+    guard let content, let position else {
+      // Its content is lost, or it waits no longer: then it is delivered late.
+      dropContent(name)
+      counters.orderGaps &+= 1
+      let origin = MemberID(held.origin)
+      effects.events.append(
+        .orderGap(
+          origin: origin, sequence: held.sequence, missing: origin, missingSequence: held.sequence))
+      return true
+    }
+    guard effects.deliveries.hasRoom(forLarge: content) else { return false }
+    effects.deliveries.append(
+      content, origin: held.origin, sequence: held.sequence, isTagged: order.contents[position].isTagged,
+      hops: held.hops, topic: message.topic)
+    counters.deliveries &+= 1
+    if message.order == .causal { noteDelivered(message, name) }
+    dropContent(name)
+    return true
   }
 
   /// Notes a delivered message as what our next causal one comes after, in place of all that it came after itself.
@@ -236,7 +289,9 @@ extension Dissemination {
     let held = order.held[place]
     let name = (held.origin, held.sequence)
     var scan = held.scan
-    if !held.isForced, let awaited = obstacle(of: name, order.held.payload(place), &scan) {
+    if !held.isForced,
+      let awaited = obstacle(of: name, order.held.payload(place), &scan) ?? missingContent(held)
+    {
       order.held.note(scan, place)
       order.held.unready()
       order.held.wait(for: awaited, place)
@@ -251,14 +306,20 @@ extension Dissemination {
     }
     order.looks &+= 1 &+ message.dependencyCount
     let isWanted = !held.isGhost && isWanted(message)
-    guard hasRoom(for: message, isWanted, in: effects) else {
+    let room =
+      held.isLarge ? hasRoom(forLarge: name, in: effects) : hasRoom(for: message, isWanted, in: effects)
+    guard !isWanted || room else {
       if order.retryAt == .never { order.retryAt = Instant() }
       return false
     }
     if held.isForced || scan.namesHistory {
       reportGaps(of: message, name, isForced: held.isForced, counters: &counters, into: &effects)
     }
-    _ = deliver(message, name, .reliable, held.hops, isWanted, counters: &counters, into: &effects)
+    if held.isLarge {
+      _ = deliverLarge(message, held, counters: &counters, into: &effects)
+    } else {
+      _ = deliver(message, name, .reliable, held.hops, isWanted, counters: &counters, into: &effects)
+    }
     order.held.unready()
     order.held.remove(place)
     order.held.wake(name)
@@ -307,7 +368,7 @@ extension Dissemination {
       if isHistory((origin, sequence)) { forgotten.append((origin, sequence)) }
       return true
     }
-    if isForced { counters.orderGaps &+= 1 }
+    if !missing.isEmpty { counters.orderGaps &+= 1 }
     if !forgotten.isEmpty { counters.orderForgotten &+= 1 }
     for one in missing + forgotten {
       effects.events.append(

@@ -81,6 +81,9 @@ public struct DeliveryBuffer: ~Copyable {
   public func topic(_ index: Int) -> UnsafeRawBufferPointer {
     let record = record(index)
     let length = Int(record.topicLength)
+    if record.isLarge {
+      return UnsafeRawBufferPointer(start: larges[Int(record.offset)].base - length, count: length)
+    }
     return UnsafeRawBufferPointer(start: storage.pointer(at: Int(record.offset) - length), count: length)
   }
 
@@ -99,14 +102,18 @@ public struct DeliveryBuffer: ~Copyable {
   }
 
   /// Appends a large message; call only when `hasRoom(forLarge:)` it.
+  ///
+  /// - Parameter topic: Its topic, none for a message to all; up to 255 bytes, copied.
   mutating func append(
-    _ content: LargeContent, origin: UInt64, sequence: UInt64, isTagged: Bool, hops: UInt8
+    _ content: LargeContent, origin: UInt64, sequence: UInt64, isTagged: Bool, hops: UInt8,
+    topic: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
   ) {
     precondition(hasRoom(forLarge: content), "no room in the delivery buffer")
+    content.setTopic(topic)
     records[count] = Record(
       origin: MemberID(origin), sequence: sequence, offset: UInt32(truncatingIfNeeded: larges.count),
       length: UInt32(truncatingIfNeeded: content.count), level: .reliable, isTagged: isTagged, hops: hops,
-      topicLength: 0, isLarge: true)
+      topicLength: UInt8(truncatingIfNeeded: topic.count), isLarge: true)
     larges.append(content)
     largeBytes &+= content.count
     count &+= 1

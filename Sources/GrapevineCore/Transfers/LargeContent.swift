@@ -7,27 +7,35 @@ public final class LargeContent: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   /// The number of bytes.
   public let count: Int
+  /// Bytes before the first one: a topic lies there, at their end, as topics lie before the payloads of other messages.
+  static let margin = 256
 
   /// Copies bytes.
   ///
   /// - Returns: nil when the system has no memory for them, or there are none.
   public init?(copying bytes: UnsafeRawBufferPointer) {
     guard let source = bytes.baseAddress, bytes.count > 0,
-      let memory = ZeroedMemory.tryAllocate(bytes: bytes.count)
+      let memory = ZeroedMemory.tryAllocate(bytes: Self.margin + bytes.count)
     else { return nil }
-    base = memory
+    base = memory + Self.margin
     count = bytes.count
     base.copyMemory(from: source, byteCount: bytes.count)
   }
 
   /// Room for `count` bytes, which become resident as they are written; nil when there is none.
   init?(count: Int) {
-    guard count > 0, let memory = ZeroedMemory.tryAllocate(bytes: count) else { return nil }
-    base = memory
+    guard count > 0, let memory = ZeroedMemory.tryAllocate(bytes: Self.margin + count) else { return nil }
+    base = memory + Self.margin
     self.count = count
   }
 
-  deinit { ZeroedMemory.free(base, bytes: count) }
+  deinit { ZeroedMemory.free(base - Self.margin, bytes: Self.margin + count) }
+
+  /// Writes the topic before the bytes; only before anybody else reads them.
+  func setTopic(_ topic: UnsafeRawBufferPointer) {
+    guard let source = topic.baseAddress, topic.count <= Self.margin else { return }
+    (base - topic.count).copyMemory(from: source, byteCount: topic.count)
+  }
 
   /// The bytes; valid as long as somebody holds the content.
   public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }

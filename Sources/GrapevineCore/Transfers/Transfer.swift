@@ -181,6 +181,8 @@ final class Transfer {
   var endsAt = Instant.never
   /// Complete, and the application had no room yet.
   var isUndelivered = false
+  /// Complete, and others are to be delivered first.
+  var isHeldBack = false
   /// Given up because nobody had announced it: it begins anew when somebody does.
   var wasUnannounced = false
   /// Own: every neighbour has it, and that was told.

@@ -60,11 +60,15 @@ extension Transfers {
     case .receiving:
       checkHoles(transfer, place, now: now, counters: &counters, into: &effects)
     case .complete, .ended:
-      if transfer.isUndelivered { deliver(transfer, counters: &counters, into: &effects) }
+      if transfer.isUndelivered, !transfer.isHeldBack {
+        deliver(transfer, counters: &counters, into: &effects)
+      }
       // The last that did not have it may have gone.
       noteHandover(transfer, counters: &counters, into: &effects)
       let isWaitedFor = transfer.isOwn && transfer.phase == .complete && !transfer.isHandedOver
       if isWaitedFor { askHandover(transfer, now: now) }
+      // When it goes on, that is said.
+      guard !transfer.isHeldBack else { return }
       if transfer.isUndelivered {
         schedule(transfer, at: now + 100_000_000)
       } else if now < transfer.endsAt {
@@ -174,7 +178,10 @@ extension Transfers {
   mutating func onAnnouncement(
     _ announcement: Announcement, now: Instant, counters: inout Counters, into effects: inout Effects
   ) -> Bool {
-    guard isEnabled, announcement.origin != identity else { return true }
+    guard isEnabled, announcement.origin != identity else {
+      lose(announcement)
+      return true
+    }
     let number = UInt32(truncatingIfNeeded: announcement.sequence)
     if announcement.isWithdrawal {
       guard let place = place(of: announcement.origin, number), let transfer = places[place],
@@ -193,6 +200,7 @@ extension Transfers {
     guard Int(announcement.length) <= limit else {
       counters.transfersRefused &+= 1
       effects.transfers.append(.failed(id, .noMemory))
+      lose(announcement)
       return true
     }
     var found = place(of: announcement.origin, number)
@@ -207,7 +215,10 @@ extension Transfers {
       let place = found ?? add(announcement.head, isOwn: false, isAnnounced: true, now: now),
       let transfer = places[place]
     else { return false }
-    guard transfer.announcement == nil, transfer.phase != .ended else { return true }
+    guard transfer.announcement == nil, transfer.phase != .ended else {
+      if transfer.phase == .ended { lose(announcement) }
+      return true
+    }
     transfer.announcement = announcement
     transfer.lastNew = now
     if transfer.phase == .waiting {
@@ -317,10 +328,12 @@ extension Transfers {
   }
 
   /// Hands what is complete to the application, if it has room.
-  private func deliver(_ transfer: Transfer, counters: inout Counters, into effects: inout Effects) {
-    guard let announcement = transfer.announcement, let store = transfer.store,
-      effects.deliveries.hasRoom(forLarge: store.content)
-    else { return }
+  private mutating func deliver(
+    _ transfer: Transfer, counters: inout Counters, into effects: inout Effects
+  ) {
+    guard let announcement = transfer.announcement, let store = transfer.store else { return }
+    guard announcement.isPlain else { return settled.append((announcement, store.content)) }
+    guard effects.deliveries.hasRoom(forLarge: store.content) else { return }
     effects.deliveries.append(
       store.content, origin: announcement.origin, sequence: announcement.sequence,
       isTagged: announcement.isTagged, hops: announcement.hops)
@@ -330,7 +343,9 @@ extension Transfers {
 
   /// Has what the application had no room for delivered soon.
   mutating func resumeDelivery(now: Instant) {
-    for case let transfer? in places where transfer.isUndelivered { schedule(transfer, at: now) }
+    for case let transfer? in places where transfer.isUndelivered && !transfer.isHeldBack {
+      schedule(transfer, at: now)
+    }
   }
 
   mutating func fail(
@@ -347,9 +362,15 @@ extension Transfers {
     _ transfer: Transfer, _ update: TransferUpdate?, now: Instant, counters: inout Counters,
     into effects: inout Effects
   ) {
+    if !transfer.isOwn, transfer.phase != .complete || transfer.isUndelivered,
+      let announcement = transfer.announcement
+    {
+      lose(announcement)
+    }
     release(transfer)
     transfer.phase = .ended
     transfer.isUndelivered = false
+    transfer.isHeldBack = false
     transfer.endsAt = now + linger
     transfer.parent = nil
     // Whoever brings it need not, and whoever hoped to get it from here hears that it will not.

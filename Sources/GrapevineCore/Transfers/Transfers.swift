@@ -104,6 +104,9 @@ struct Transfers: ~Copyable {
     return peers + rules.memory + configuration.linkSlots * link
   }
 
+  /// Messages with a topic or an order that are here as a whole, or that will not come; taken by the node.
+  var settled: [(announcement: Announcement, content: LargeContent?)] = []
+
   /// When announcements that wait for a place are looked at.
   var admitAt = Instant.never
 

@@ -13,6 +13,9 @@
 //   n            the message whose number is n - 1 less than this one's, and what that had to come after
 //
 // Causal ones name what else must be delivered before. v is a variable-length integer.
+//
+// A body that begins with an empty tag is the announcement of a large message, see TransferMessages.swift, which takes
+// this message's place.
 
 /// A message with a topic or an order, as it lies in a payload.
 struct OrderedMessage {
@@ -49,6 +52,9 @@ struct OrderedMessage {
   var headLength = 0
 
   init() {}
+
+  /// Whether it stands for a large message: its body is the announcement, which begins with an empty tag.
+  var isLarge: Bool { isTagged && body.first == 0 }
 
   /// Whether a payload is one of these.
   @inline(__always)

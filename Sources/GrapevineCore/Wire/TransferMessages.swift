@@ -1,6 +1,7 @@
 // Large messages on the wire.
 //
-//   announcement   0 0x20 [tag and all that broadcasts of nodes begin with] flags(1) unit(1) length(4) checksum(8)
+//   announcement   0 0x20 [tag and all that broadcasts of nodes begin with] flags(1) unit(1) length(4) checksum(8);
+//                  with a topic or an order it is the body of a message that has these, see `OrderedMessage`
 //   withdrawal     0 0x21 number(8)
 //   head           origin(8) number(4) length(4) unit(1)
 //   FRAGMENT       0x60 head index(4) bytes
@@ -85,7 +86,7 @@ struct TransferHead: BitwiseCopyable, Equatable {
 }
 
 /// What the origin says of a message when it begins.
-struct Announcement: BitwiseCopyable {
+struct Announcement {
   var origin: UInt64
   var sequence: UInt64
   var length: UInt32
@@ -95,10 +96,18 @@ struct Announcement: BitwiseCopyable {
   var checksum: UInt64
   /// Whether the message is withdrawn; then nothing else counts but the number.
   var isWithdrawal = false
+  /// What it has of the message around it; empty and unordered when it came alone.
+  var topic: [UInt8] = []
+  var order = MessageOrder.unordered
   /// Whether it waits for a place; not on the wire.
   var hasWaited = false
+  /// Whether its place in the order was passed already, since its topic was not heard; not on the wire.
+  var isPassedOver = false
 
   static let byteCount = SystemMessage.header + 1 + 1 + 4 + 8
+
+  /// Whether it has neither a topic nor an order.
+  var isPlain: Bool { topic.isEmpty && order == .unordered }
 
   var head: TransferHead {
     TransferHead(

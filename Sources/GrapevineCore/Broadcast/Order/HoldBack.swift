@@ -52,6 +52,8 @@ struct HeldMessage: BitwiseCopyable {
   var hops: UInt8 = 0
   /// Nobody here wants it: it is held for the sake of what comes after it, without its body.
   var isGhost = false
+  /// It announces a large message, and waits for all of that too.
+  var isLarge = false
   /// It waits no longer, whatever is missing.
   var isForced = false
 

@@ -1,5 +1,14 @@
 // All that a node knows of topics and order.
 
+/// What became of the content of a large message that is held.
+struct SettledContent {
+  var origin: UInt64
+  var sequence: UInt64
+  /// All of it; nil when it will not come.
+  var content: LargeContent?
+  var isTagged: Bool
+}
+
 /// The topics that a node hears, the messages that wait, and what its own next messages have to say of their past.
 struct OrderKeeper: ~Copyable {
   var topics: TopicSet
@@ -10,6 +19,10 @@ struct OrderKeeper: ~Copyable {
   let givenUp: FixedTable<UInt64>
   /// What was forgotten everywhere before this node joined.
   var history: OrderHistory
+  /// Large messages that are held and whose content is settled.
+  var contents: [SettledContent] = []
+  /// Large messages whose content nobody here needs any more.
+  var released: [(origin: UInt64, sequence: UInt64)] = []
   let patience: Nanoseconds
   /// A message is being made here.
   let scratch: FixedTable<UInt8>
