@@ -28,6 +28,11 @@ struct TalkWordTests {
     words.tag = nil
     #expect(try TalkWords(broadcast: bytes(words.line("broadcast"))) == words)
     words.time = nil
+    (words.topic, words.order) = ("a topic", .causal)
+    #expect(words.line("broadcast") == "broadcast 7 topic=a%20topic order=causal")
+    let read = try TalkWords(broadcast: bytes(words.line("broadcast")))
+    #expect(read == words && read.topic == "a topic" && read.order == .causal)
+    (words.topic, words.order) = ("", .unordered)
     words.members = ["a b"]
     #expect(try TalkWords(send: bytes(words.line("send"))) == words)
   }
@@ -41,6 +46,28 @@ struct TalkWordTests {
     ])
   func refused(line: String) {
     #expect(throws: ControlFailure.self) { try TalkWords(ask: bytes(line)) }
+  }
+
+  @Test(
+    "a message to all has a topic, an order, or receipts",
+    arguments: [
+      "broadcast", "broadcast 1 topic=", "broadcast 1 order=lifo", "broadcast 1 count=5 topic=a",
+      "broadcast 1 count=5 order=fifo", "broadcast 1 else=1",
+      "broadcast 1 topic=\(String(repeating: "x", count: 256))",
+    ])
+  func refusedBroadcast(line: String) {
+    #expect(throws: ControlFailure.self) { try TalkWords(broadcast: bytes(line)) }
+  }
+
+  @Test(
+    "the command line says what may not be together",
+    arguments: [
+      ["--topic", "", "x"], ["--topic", String(repeating: "x", count: 256), "x"], ["--order", "lifo", "x"],
+      ["--to", "b", "--topic", "a", "x"], ["--to", "b", "--order", "fifo", "x"],
+      ["--count", "1", "--topic", "a", "x"], ["--file", "a", "x"], ["--file", ""],
+    ])
+  func usage(arguments: [String]) {
+    #expect(throws: UsageError.self) { try SendCommand.main(arguments) }
   }
 
   @Test("more than an agent takes is refused before it is sent")
@@ -223,6 +250,47 @@ struct TalkEndToEndTests {
       let nobody = try grapevine("send", "--to", "nobody", "x")
       #expect(nobody.code == 1 && nobody.error.contains("no living member"), "\(nobody)")
       #expect(try grapevine("send", "--to", "b", "--count", "1", "x").code == 64)
+      for one in running { one.process.terminate() }
+      for one in running { #expect(one.finish().code == 0) }
+    }
+  }
+
+  @Test("topics, order, files, standard input and lines that are longer than a datagram")
+  func large() throws {
+    try withDirectory { directory in
+      let running = try agents(
+        [("a", []), ("b", ["--topic", "news", "--topic", "more"]), ("c", [])], in: directory)
+      let agent = ["--agent", "\(directory)/a.sock"]
+      func grapevine(_ arguments: String...) throws -> (output: String, error: String, code: Int32) {
+        try Running(arguments + agent).finish()
+      }
+      let long = String(repeating: "0123456789abcdef", count: 2_500)
+      let file = "\(directory)/large"
+      try long.write(toFile: file, atomically: true, encoding: .utf8)
+      let sent = try grapevine("send", "--topic", "news", "--order", "fifo", "--file", file)
+      #expect(sent.code == 0 && sent.output.isEmpty && sent.error.isEmpty, "\(sent)")
+      #expect(try grapevine("send", "--topic", "news", "--order", "fifo", "small").code == 0)
+      #expect(try grapevine("send", "--topic", "elsewhere", "unheard").code == 0)
+      let first = try #require(running[1].line(with: "\"delivery\""))
+      let event = try JSONReader.read(Array(first.utf8)[...])
+      #expect(event["topic"]?.text == "news" && event["payload"]?.text == long)
+      let second = try JSONReader.read(Array(try #require(running[1].line(with: "\"delivery\"")).utf8)[...])
+      #expect(second["topic"]?.text == "news" && second["payload"]?.text == "small")
+
+      let counted = try grapevine("send", "--count", "60", "--file", file)
+      #expect(counted.code == 0 && counted.output.hasSuffix("2 of 2 members have it\n"), "\(counted)")
+      running[0].input.fileHandleForWriting.write(Data("\(long)\n".utf8))
+      let taken = try #require(running[0].line(with: "\"broadcast\""))
+      #expect(try JSONReader.read(Array(taken.utf8)[...])["length"]?.count == long.utf8.count)
+      for _ in 0..<2 {
+        let line = try #require(running[2].line(with: "\"delivery\""))
+        let event = try JSONReader.read(Array(line.utf8)[...])
+        #expect(event["topic"] == nil && event["payload"]?.text == long)
+      }
+      let missing = try grapevine("send", "--file", "\(directory)/none")
+      #expect(missing.code == 1 && missing.error.contains("does not exist"), "\(missing)")
+      let toOne = try grapevine("send", "--to", "b", "--file", file)
+      #expect(toOne.code == 1 && toOne.error.contains("at most"), "\(toOne)")
       for one in running { one.process.terminate() }
       for one in running { #expect(one.finish().code == 0) }
     }

@@ -143,7 +143,8 @@ extension GossipNode {
 
 // Receipts.
 extension GossipNode {
-  /// Broadcasts bytes to all members, and says how many of them have the message, whenever that changes.
+  /// Broadcasts bytes to all members, and says how many of them have the message, whenever that changes; a large message
+  /// has who has all of it.
   ///
   /// Members count that are connected and have it, whether or not their applications have read it; this node does
   /// not. Each counts once as soon as nothing changes any more. The numbers are added up along the tree, so that few
@@ -176,6 +177,15 @@ extension GossipNode {
     _ payload: [UInt8], isTagged: Bool, within time: Duration
   ) async throws -> AsyncStream<Int> {
     let endCall = callEnder
+    if payload.count > payloadLimit {
+      guard payload.count <= largeLimit else { throw BroadcastError.tooLarge(limit: largeLimit) }
+      guard let content = payload.withUnsafeBytes({ LargeContent(copying: $0) }) else {
+        throw BroadcastError.wouldBlock
+      }
+      return try await taken {
+        try $0.broadcastCounted(content, isTagged: isTagged, lifetime: time, onEnd: endCall)
+      }
+    }
     return try await taken {
       try $0.broadcastCounted(payload, isTagged: isTagged, lifetime: time, onEnd: endCall)
     }

@@ -67,6 +67,19 @@ extension NodeClient {
     }
   }
 
+  /// Broadcasts a large message, and has it counted who has all of it.
+  func broadcastCounted(
+    _ content: LargeContent, isTagged: Bool, lifetime: Duration,
+    onEnd: @escaping @Sendable (UInt64) -> Void
+  ) throws -> Attempt<AsyncStream<Int>> {
+    do throws(BroadcastError) {
+      let id = try driver.broadcast(large: content, LargeHandling(isTagged: isTagged))
+      return .done(try counts(of: id.sequence, lifetime: lifetime, onEnd: onEnd))
+    } catch .wouldBlock {
+      return .mustWait(since: room.epoch)
+    }
+  }
+
   private func counts(
     of sequence: UInt64, lifetime: Duration, onEnd: @escaping @Sendable (UInt64) -> Void
   ) throws(BroadcastError) -> AsyncStream<Int> {

@@ -7,8 +7,11 @@ import GrapevineTransport
 extension GossipNode {
   /// Broadcasts bytes in a topic: to the members that are subscribed to it. Waits while neighbours do not keep up.
   ///
+  /// Bytes for which a datagram has no room, more than `orderedPayloadLimit` less the topic's, travel as fragments, at the
+  /// reliable level, and keep their place in the order: what comes after them is delivered after them.
+  ///
   /// - Parameters:
-  ///   - payload: At most `orderedPayloadLimit` bytes, less those of the topic.
+  ///   - payload: At most `largeLimit` bytes.
   ///   - topic: 1 to 255 bytes of UTF-8.
   ///   - order: How it stands to the other ordered messages; other than `.unordered` for the reliable level only.
   ///   - level: What is promised for it.
@@ -56,6 +59,12 @@ extension GossipNode {
   private nonisolated(nonsending) func stageWaiting(
     _ payload: [UInt8], _ topic: String, _ order: MessageOrder, _ level: DeliveryLevel, isTagged: Bool
   ) async throws {
+    if payload.count > orderedPayloadLimit - topic.utf8.count, topic.utf8.count <= 255 {
+      guard level == .reliable || order == .unordered else { throw BroadcastError.unordered }
+      let handling = LargeHandling(isTagged: isTagged, topic: Array(topic.utf8), order: order)
+      _ = try await broadcastLarge(payload, handling)
+      return
+    }
     while try !stage(payload, topic, order, level, isTagged: isTagged) {
       await outbox.waitForRoom()
       try Task.checkCancellation()
@@ -222,6 +231,8 @@ extension DrivenNode {
 
   /// Takes a message to broadcast in a topic and an order; it leaves with the next `send`.
   ///
+  /// One for which a datagram has no room leaves as fragments, at the reliable level.
+  ///
   /// - Parameter topic: Up to 255 bytes of UTF-8; none for a message to all members.
   /// - Returns: Its sequence number.
   /// - Throws: `BroadcastError`; with `wouldBlock`, receive and send before trying again.
@@ -230,7 +241,14 @@ extension DrivenNode {
     _ payload: UnsafeRawBufferPointer, topic: String = "", order: MessageOrder,
     level: DeliveryLevel = .reliable
   ) throws(BroadcastError) -> UInt64 {
-    try Array(topic.utf8).withUnsafeBufferPointer { topic throws(BroadcastError) -> UInt64 in
+    if payload.count > orderedPayloadLimit - topic.utf8.count {
+      guard level == .reliable || order == .unordered else { throw .unordered }
+      guard payload.count <= largeLimit else { throw .tooLarge(limit: largeLimit) }
+      guard let content = LargeContent(copying: payload) else { throw .wouldBlock }
+      let handling = LargeHandling(topic: Array(topic.utf8), order: order)
+      return try driver.broadcast(large: content, handling).sequence
+    }
+    return try Array(topic.utf8).withUnsafeBufferPointer { topic throws(BroadcastError) -> UInt64 in
       try driver.broadcast(
         payload, Outbox.Handling(level: level, order: order, topic: UnsafeRawBufferPointer(topic)),
         now: MonotonicClock.now())

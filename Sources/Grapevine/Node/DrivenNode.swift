@@ -98,6 +98,11 @@ public final class DrivenNode {
   public var payloadLimit: Int { driver.node.configuration.payloadLimit }
   /// The longest payload of a message, in bytes.
   public var largeLimit: Int { driver.node.configuration.transfers?.limit ?? payloadLimit }
+  /// The longest payload of a message with a topic or an order, and the topic together, that travels in a datagram, in
+  /// bytes.
+  public var orderedPayloadLimit: Int {
+    driver.node.configuration.orderedPayloadLimit(topicLength: 0)
+  }
 
   /// What became of the members that the node kept in its data directory in an earlier run.
   public var snapshotRecovery: SnapshotRecovery { driver.keeper?.recovery ?? .none }
@@ -177,7 +182,7 @@ public final class DrivenNode {
       return try driver.broadcast(payload, Outbox.Handling(level: level), now: MonotonicClock.now())
     }
     guard let content = LargeContent(copying: payload) else { throw .wouldBlock }
-    return try driver.broadcast(large: content, isTagged: false).sequence
+    return try driver.broadcast(large: content, LargeHandling()).sequence
   }
 
   /// Cancels a large message: one of this node everywhere where it is not complete yet, one of another member here.

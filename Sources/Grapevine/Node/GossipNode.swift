@@ -49,7 +49,8 @@ public actor GossipNode {
   public nonisolated let payloadLimit: Int
   /// The longest payload of a message, in bytes.
   public nonisolated let largeLimit: Int
-  /// The longest payload of a message with a topic or an order, and the topic together, in bytes.
+  /// The longest payload of a message with a topic or an order, and the topic together, that travels in a datagram, in
+  /// bytes; longer ones travel as fragments.
   public nonisolated let orderedPayloadLimit: Int
   /// The longest payload of a message to one member, of an answer, and of a question to members that are named, in bytes.
   public nonisolated let directLimit: Int

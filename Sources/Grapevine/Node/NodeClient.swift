@@ -127,13 +127,16 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
   }
 
   /// Gives staged messages to the core, until it takes no more.
-  private func takeStaged() {
-    guard !isBlocked else { return }
+  ///
+  /// - Returns: Whether it has taken all.
+  @discardableResult
+  func takeStaged() -> Bool {
+    guard !isBlocked else { return false }
     while true {
       if stageOffset == stage.used {
         stage.used = 0
         stageOffset = 0
-        guard outbox.exchange(&stage) else { return }
+        guard outbox.exchange(&stage) else { return true }
       }
       let now = MonotonicClock.now()
       while stageOffset < stage.used {
@@ -142,13 +145,13 @@ final class NodeClient: EventLoopClient, @unchecked Sendable {
         do throws(BroadcastError) {
           _ = try driver.broadcast(message.payload, message.handling, now: now)
         } catch .wouldBlock {
-          return
+          return false
         } catch {
           // The node has left meanwhile: nobody is there to take it.
         }
         stageOffset = next
       }
-      guard driver.send(now: now) else { return }
+      guard driver.send(now: now) else { return false }
     }
   }
 

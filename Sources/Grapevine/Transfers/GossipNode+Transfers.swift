@@ -45,12 +45,18 @@ extension GossipNode {
   ///
   /// What `broadcast` does with bytes that are longer than `payloadLimit`, with a handle to watch and to cancel it.
   ///
-  /// - Parameter payload: One byte at least; copied once.
-  /// - Throws: `BroadcastError.tooLarge`, `.empty`, `.notConnected`, or `CancellationError`; then it was not sent.
-  public nonisolated(nonsending) func transfer(_ payload: [UInt8]) async throws -> OutgoingTransfer {
+  /// - Parameters:
+  ///   - payload: One byte at least; copied once.
+  ///   - topic: Up to 255 bytes of UTF-8; none for a message to all members.
+  ///   - order: How it stands to the other ordered messages: what comes after it is delivered when it is there.
+  /// - Throws: `BroadcastError.tooLarge`, `.topicTooLong`, `.empty`, `.notConnected`, or `CancellationError`; then it
+  ///   was not sent.
+  public nonisolated(nonsending) func transfer(
+    _ payload: [UInt8], topic: String = "", order: MessageOrder = .unordered
+  ) async throws -> OutgoingTransfer {
     // Subscribed before it begins, so that nothing is missed.
     let all = client.transfers.subscribe()
-    let id = try await broadcastLarge(payload, isTagged: false)
+    let id = try await broadcastLarge(payload, LargeHandling(topic: Array(topic.utf8), order: order))
     let (updates, continuation) = AsyncStream.makeStream(
       of: TransferUpdate.self, bufferingPolicy: .bufferingNewest(128))
     let relay = Task {
@@ -74,33 +80,41 @@ extension GossipNode {
   /// Begins a large message as soon as there is room for it.
   @usableFromInline
   nonisolated(nonsending) func broadcastLarge(_ payload: [UInt8], isTagged: Bool) async throws -> TransferID {
+    try await broadcastLarge(payload, LargeHandling(isTagged: isTagged))
+  }
+
+  nonisolated(nonsending) func broadcastLarge(_ payload: [UInt8], _ handling: LargeHandling) async throws
+    -> TransferID
+  {
+    guard handling.topic.count <= 255 else { throw BroadcastError.topicTooLong }
     guard payload.count <= largeLimit else { throw BroadcastError.tooLarge(limit: largeLimit) }
     guard !payload.isEmpty else { throw BroadcastError.empty }
     guard let content = payload.withUnsafeBytes({ LargeContent(copying: $0) }) else {
       throw BroadcastError.wouldBlock
     }
     while true {
-      switch try await startTransfer(content, isTagged: isTagged) {
+      switch try await startTransfer(content, handling) {
       case .done(let id): return id
       case .mustWait(let epoch): try await waitForRoom(epoch)
       }
     }
   }
 
-  private func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> Attempt<
-    TransferID
-  > {
-    try client.startTransfer(content, isTagged: isTagged)
+  private func startTransfer(_ content: LargeContent, _ handling: LargeHandling) throws(BroadcastError)
+    -> Attempt<TransferID>
+  {
+    try client.startTransfer(content, handling)
   }
 }
 
 extension NodeClient {
-  /// Begins a large message, if there is room for it.
-  func startTransfer(_ content: LargeContent, isTagged: Bool) throws(BroadcastError) -> Attempt<
+  /// Begins a large message, if there is room for it; one with an order behind all that are staged.
+  func startTransfer(_ content: LargeContent, _ handling: LargeHandling) throws(BroadcastError) -> Attempt<
     TransferID
   > {
     do throws(BroadcastError) {
-      return .done(try driver.broadcast(large: content, isTagged: isTagged))
+      guard handling.order == .unordered || takeStaged() else { return .mustWait(since: room.epoch) }
+      return .done(try driver.broadcast(large: content, handling))
     } catch .wouldBlock {
       return .mustWait(since: room.epoch)
     }

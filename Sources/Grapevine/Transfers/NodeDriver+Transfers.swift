@@ -3,9 +3,23 @@
 import GrapevineCore
 import GrapevineTransport
 
+/// What is to become of a large message.
+struct LargeHandling: Sendable {
+  var isTagged = false
+  /// Empty for none.
+  var topic: [UInt8] = []
+  var order = MessageOrder.unordered
+}
+
 extension NodeDriver {
-  func broadcast(large content: LargeContent, isTagged: Bool) throws(BroadcastError) -> TransferID {
-    try node.broadcast(large: content, isTagged: isTagged, now: MonotonicClock.now(), into: &effects)
+  func broadcast(large content: LargeContent, _ handling: LargeHandling) throws(BroadcastError) -> TransferID
+  {
+    let now = MonotonicClock.now()
+    return try handling.topic.withRawBytes { topic throws(BroadcastError) in
+      try node.broadcast(
+        large: content, topic: topic, order: handling.order, isTagged: handling.isTagged, now: now,
+        into: &effects)
+    }
   }
 
   func cancelTransfer(_ id: TransferID) -> Bool {

@@ -77,6 +77,7 @@ actor Agent {
         Task(executorPreference: loop) { await self.printTransfers(transfers) },
       ]
       try startAnswering(node)
+      for topic in options.topics { try await node.subscribe(topic) }
       try await node.join(options.contacts)
       hasJoined = true
       try startInput(node)
@@ -272,9 +273,9 @@ extension Agent {
   }
 
   /// Prints that a line was taken.
-  func tookLine(_ line: [UInt8], sequence: UInt64, at: UInt64) {
+  func tookLine(_ line: [UInt8], isLarge: Bool, sequence: UInt64, at: UInt64) {
     guard options.isJSON else { return }
-    write { Report.broadcast(line, sequence: sequence, at: at, &$0) }
+    write { Report.broadcast(line, isLarge: isLarge, sequence: sequence, at: at, &$0) }
   }
 
   /// Prints that a line was not taken, being too long.
@@ -307,7 +308,7 @@ extension Agent {
 enum AgentInput {
   /// Broadcasts line after line until the input ends or the node has left.
   static func broadcastLines(into node: GossipNode, of agent: Agent, _ options: AgentOptions) async {
-    let limit = node.payloadLimit
+    let limit = max(node.payloadLimit, node.largeLimit)
     var reader = LineReader(descriptor: 0, limit: limit)
     var sequence: UInt64 = 0
     while true {
@@ -324,7 +325,8 @@ enum AgentInput {
           return
         }
         sequence += 1
-        if options.isJSON { await agent.tookLine(line, sequence: sequence, at: at) }
+        let isLarge = line.count > node.payloadLimit
+        if options.isJSON { await agent.tookLine(line, isLarge: isLarge, sequence: sequence, at: at) }
       }
     }
   }

@@ -20,7 +20,8 @@ enum AgentCommand {
     name: "agent",
     summary: """
       Runs one member of a cluster: every line of standard input is broadcast, every message
-      of another member is printed as its sender (the first 8 digits) and its text.
+      of another member is printed as its sender (the first 8 digits), its topic in brackets if
+      it has one, and its text.
       """,
     options: [
       Option(
@@ -102,6 +103,12 @@ enum AgentCommand {
       ),
     ] + tupleOptions + [
       Option(
+        name: "--topic", placeholder: "NAME", value: .list,
+        help:
+          "Hear this topic, in which `grapevine send --topic` and programs send; may be given several times. The lines of "
+          + "standard input have no topic",
+        defaultText: "only what has no topic"),
+      Option(
         name: "--level", placeholder: "LEVEL",
         value: .choice(["reliable", "best-effort"], default: "reliable"),
         help: "What is promised for the lines: reliable or best-effort"),
@@ -145,10 +152,13 @@ enum AgentCommand {
       characters of a message are shown as \\xNN. JSON: everything goes to standard output as {"event": ...}:
       listening, snapshot and tuples (the members and tuples that were in the directory of --data), lifecycle,
       broadcast (a line was taken), delivery, direct (a message to this member alone), neighbourUp, neighbourDown, member (its "change" is joined, suspected, recovered, failed, left, updated or merged), nameConflict, gap, orderGap (a message goes on without one
-      that it should have come after), transfer (a large message whose "state" is failed or cancelled), rejected (a line too long to
+      that it should have come after, or, where both are the same, without a large one), transfer (a large message whose "state" is failed or cancelled), rejected (a line too long to
       send), joinFailed, versionMismatch and, at the end, counters. "at" is in nanoseconds of
       CLOCK_MONOTONIC, which all processes of a machine share. A payload that is not UTF-8 has its bytes in
-      hexadecimal as "bytes" besides.
+      hexadecimal as "bytes" besides. A delivery with a topic has it as "topic".
+
+      A line that is longer than a datagram, up to 64 MiB, travels in fragments, always at the reliable level; its event
+      broadcast has its "length" and not its "text".
 
       The control socket is $XDG_RUNTIME_DIR/grapevine/PORT.sock, or /tmp/grapevine-UID/PORT.sock without that variable,
       where PORT is the bound UDP port, or DIRECTORY/NUMBER.ctl with --bind unix:DIRECTORY; only its user may use it. Without --control, an agent that cannot have one says so

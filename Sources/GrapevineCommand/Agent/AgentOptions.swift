@@ -20,6 +20,8 @@ struct AgentOptions: Sendable {
   var node: GossipNode.Configuration
   var contacts: [String]
   var level: DeliveryLevel
+  /// The topics that the agent hears.
+  var topics: [String]
   var exitsAtEnd: Bool
   var isJSON: Bool
   var printsMembers: Bool
@@ -65,6 +67,12 @@ struct AgentOptions: Sendable {
     core.fanout = arguments.integer("--fanout")
     core.membership = try Self.membership(arguments)
     core.tuples = try Self.tuples(arguments)
+    topics = arguments.list("--topic")
+    for topic in topics {
+      if let fault = TalkWords.fault(ofTopic: topic) { throw AgentCommand.table.failure("--topic \(fault)") }
+    }
+    // As many as the user wants, up to what the option has: a node's own limit is for what programs do.
+    core.order.topics = max(core.order.topics, topics.count)
     node = .init(bind: arguments.text("--bind"), core: core)
     node.injectedLoss = arguments.real("--loss")
     switch arguments.text("--transport") {

@@ -76,13 +76,15 @@ enum Report {
 
   static func delivery(_ message: Message, _ isJSON: Bool, _ output: inout JSONWriter) {
     guard isJSON else {
+      let topic = message.topic.map { "[\(Terminal.printable($0))]  " } ?? ""
       return output.line(
-        "\(message.sender.description.prefix(8))  \(Terminal.printable(message.payload.text))")
+        "\(message.sender.description.prefix(8))  \(topic)\(Terminal.printable(message.payload.text))")
     }
     output.object { object in
       object.field("event", "delivery")
       object.field("sender", message.sender.description)
       object.field("sequence", message.sequence)
+      if let topic = message.topic { object.field("topic", topic) }
       if message.level == .bestEffort { object.field("level", "best-effort") }
       message.payload.withUnsafeBytes { object.field("payload", payload: $0) }
       object.field("at", now)
@@ -101,11 +103,18 @@ enum Report {
     }
   }
 
-  static func broadcast(_ line: [UInt8], sequence: UInt64, at: UInt64, _ output: inout JSONWriter) {
+  /// A line that was taken; of one that is longer than a datagram only the length.
+  static func broadcast(
+    _ line: [UInt8], isLarge: Bool = false, sequence: UInt64, at: UInt64, _ output: inout JSONWriter
+  ) {
     output.object { object in
       object.field("event", "broadcast")
       object.field("sequence", sequence)
-      line.withUnsafeBytes { object.field("text", payload: $0) }
+      if isLarge {
+        object.field("length", line.count)
+      } else {
+        line.withUnsafeBytes { object.field("text", payload: $0) }
+      }
       object.field("at", at)
     }
   }
@@ -178,6 +187,9 @@ enum Report {
       "\(endpoint.text) speaks another version of the protocol"
     case .gap(let origin, let first, let last, let missing):
       "gap: \(missing) messages of \(origin.description.prefix(8)) from \(first) to \(last) are lost"
+    case .orderGap(let origin, let sequence, let missing, let missingSequence)
+    where origin == missing && sequence == missingSequence:
+      "order: what comes after large message \(sequence) of \(origin.description.prefix(8)) goes on without it"
     case .orderGap(let origin, let sequence, let missing, let missingSequence):
       "order: message \(sequence) of \(origin.description.prefix(8)) goes on without message \(missingSequence) of "
         + "\(missing.description.prefix(8))"

@@ -15,9 +15,20 @@ enum SendCommand {
         defaultText: "all members"),
       Option(
         name: "--count", placeholder: "S", value: .real(0.001...86_400, default: 5),
-        help:
-          "Print how many members have the message, until all have it, for so many seconds at most; for messages of one datagram",
+        help: "Print how many members have all of the message, until all have, for so many seconds at most",
         defaultText: "do not count"),
+      Option(
+        name: "--topic", placeholder: "NAME", value: .text(default: ""),
+        help: "Send it in this topic: only who hears that gets it, as agents do with --topic NAME",
+        defaultText: "to all members"),
+      Option(
+        name: "--order", placeholder: "ORDER", value: .choice(["none", "fifo", "causal"], default: "none"),
+        help:
+          "fifo: after what the agent sent before in the topic with an order; causal: also after whatever causal message it "
+          + "had delivered or sent; or none"),
+      Option(
+        name: "--file", placeholder: "PATH", value: .text(default: ""),
+        help: "Send the content of this file", defaultText: "TEXT"),
       .agent, .agentJSON,
     ],
     operands: [
@@ -25,7 +36,8 @@ enum SendCommand {
         name: "TEXT", help: "The message; - or nothing: standard input, up to its end", isRequired: false)
     ],
     notes: """
-      Agents print a message to all as any other, and one to themselves with "direct" before it.
+      Agents print a message to all as any other, and one to themselves with "direct" before it. A message to all may be
+      as long as the agent allows, 64 MiB, whatever its topic and order; one to a member fits into a datagram.
       """,
     exitCodes: [
       (
@@ -40,6 +52,7 @@ enum SendCommand {
       grapevine send "the database is read-only"
       grapevine send --to web-1 "reload"
       grapevine send --count 10 <news.txt
+      grapevine send --topic news --order fifo --file report.pdf
       """)
 
   static func main(_ list: [String]) throws(UsageError) -> Int32 {
@@ -54,6 +67,26 @@ enum SendCommand {
       }
       words.members = [arguments.text("--to")]
     }
+    if arguments.has("--topic") {
+      words.topic = arguments.text("--topic")
+      if let fault = TalkWords.fault(ofTopic: words.topic) { throw table.failure("--topic \(fault)") }
+    }
+    words.order = TalkWords.order(named: arguments.text("--order")) ?? .unordered
+    let isPlain = words.topic.isEmpty && words.order == .unordered
+    guard isPlain || !arguments.has("--to") else {
+      throw table.failure("found --to beside --topic or --order, which are of messages to all")
+    }
+    guard isPlain || !arguments.has("--count") else {
+      throw table.failure("found --count beside --topic or --order; only messages without both are counted")
+    }
+    if arguments.has("--file") {
+      guard !arguments.text("--file").isEmpty else {
+        throw table.failure("--file is empty; it must name a file")
+      }
+      guard arguments.operand == nil else {
+        throw table.failure("found --file and \(quoted(arguments.operand ?? "")); one is allowed")
+      }
+    }
     if arguments.has("--count") { words.time = .milliseconds(Int(arguments.real("--count") * 1_000)) }
     return run(words, arguments)
   }
@@ -64,7 +97,8 @@ enum SendCommand {
 
   private static func run(_ words: TalkWords, _ arguments: Arguments) -> Int32 {
     func request() throws(ControlFailure) -> (line: String, value: [UInt8]) {
-      let value = try TalkCall.payload(arguments.operand)
+      let file = arguments.has("--file") ? arguments.text("--file") : nil
+      let value = try TalkCall.payload(arguments.operand, file: file)
       var words = words
       words.length = value.count
       return (words.line(words.members.isEmpty ? "broadcast" : "send"), value)

@@ -17,14 +17,25 @@ struct TalkCall {
     isJSON = arguments.has("--json")
   }
 
-  /// The text of the operand, or without one or with `-` all of standard input.
-  static func payload(_ operand: String?) throws(ControlFailure) -> [UInt8] {
-    if let operand, operand != "-" { return Array(operand.utf8) }
+  /// Bytes that are read at most. Chosen here: more than what most agents take, which say how much that is.
+  private static let readLimit = 128 << 20
+
+  /// The text of the operand, or without one or with `-` all of standard input; with a file, all of that.
+  static func payload(_ operand: String?, file: String? = nil) throws(ControlFailure) -> [UInt8] {
+    if let operand, operand != "-", file == nil { return Array(operand.utf8) }
     do throws(FileFailure) {
-      // Longer than what most agents take, which say how much that is.
-      return try readAll(0, limit: 128 << 20)
+      let value: [UInt8]
+      if let file {
+        value = try readFile(file, limit: readLimit)
+      } else {
+        value = try readAll(0, limit: readLimit)
+      }
+      guard value.count <= readLimit else {
+        throw FileFailure(reason: "which has more than \(readLimit) bytes: send it in parts")
+      }
+      return value
     } catch {
-      throw ControlFailure("standard input cannot be read, \(error.reason)")
+      throw ControlFailure("\(file.map(quoted) ?? "standard input") cannot be read, \(error.reason)")
     }
   }
 

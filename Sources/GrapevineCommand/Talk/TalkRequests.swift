@@ -34,14 +34,17 @@ extension ControlRequest {
     .ofBytes(
       "broadcast", usage: TalkWords.broadcastUsage,
       valueLength: { words in
-        let words = try TalkWords(broadcast: words)
-        return try words.checkedLength(limit: words.time == nil ? node.largeLimit : node.payloadLimit)
+        try TalkWords(broadcast: words).checkedLength(limit: max(node.payloadLimit, node.largeLimit))
       },
       answer: { call, answer in
         let words = try TalkWords(broadcast: call.words)
         try await reporting {
           guard let time = words.time else {
-            try await node.broadcast(call.value)
+            if words.topic.isEmpty, words.order == .unordered {
+              try await node.broadcast(call.value)
+            } else {
+              try await node.broadcast(call.value, topic: words.topic, order: words.order)
+            }
             return try await answer.post { $0.object { $0.field("end", true) } }
           }
           try await count(call.value, for: time, node, answer)
@@ -153,7 +156,18 @@ extension ControlRequest {
           ? "the member has failed, left or been started again"
           : "the member did not confirm it in time; it may have got it")
     } catch let error as BroadcastError {
-      throw ControlFailure(error == .notConnected ? text(of: .notConnected) : "\(error)")
+      throw ControlFailure(text(of: error))
+    }
+  }
+
+  private static func text(of error: BroadcastError) -> String {
+    switch error {
+    case .notConnected: text(of: DirectError.notConnected)
+    case .wouldBlock: "the agent has no memory for it now: try again later"
+    case .tooLarge(let limit): "it has more than \(limit) bytes: send it in parts"
+    case .empty: "there is nothing to send"
+    case .unordered: "messages of the best-effort level have no order"
+    case .topicTooLong: "a topic has at most 255 bytes"
     }
   }
 

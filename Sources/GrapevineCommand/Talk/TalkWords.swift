@@ -13,9 +13,13 @@ struct TalkWords: Equatable {
   var tag: (key: String, value: String)?
   /// How long to count receipts or to take answers; nil for no receipts, and for the usual time.
   var time: Duration?
+  /// The topic of a message to all; none when it is empty.
+  var topic = ""
+  /// The order of a message to all.
+  var order = MessageOrder.unordered
 
   static let sendUsage = "send MEMBER LENGTH"
-  static let broadcastUsage = "broadcast LENGTH [count=MS]"
+  static let broadcastUsage = "broadcast LENGTH [count=MS | topic=NAME order=fifo|causal]"
   static let askUsage = "ask LENGTH [within=MS] [tag=KEY=VALUE | to=MEMBER...]"
   /// The longest time, in milliseconds: a day, as of questions.
   private static let longest: UInt64 = 86_400_000
@@ -33,9 +37,38 @@ struct TalkWords: Equatable {
   init(broadcast words: [[UInt8]]) throws(ControlFailure) {
     try self.init(words, Self.broadcastUsage)
     for word in try Self.options(words, Self.broadcastUsage) {
-      guard word.name == "count" else { throw Self.unknown(word.name, Self.broadcastUsage) }
-      time = try Self.time(word.value, Self.broadcastUsage)
+      switch word.name {
+      case "count": time = try Self.time(word.value, Self.broadcastUsage)
+      case "topic":
+        if let fault = Self.fault(ofTopic: word.value) { throw ControlFailure("topic \(fault)") }
+        topic = word.value
+      case "order":
+        guard let order = Self.order(named: word.value) else {
+          throw Self.unknown(word.value, Self.broadcastUsage)
+        }
+        self.order = order
+      default: throw Self.unknown(word.name, Self.broadcastUsage)
+      }
     }
+    guard time == nil || topic.isEmpty && order == .unordered else {
+      throw ControlFailure("found count beside a topic or an order; only messages without both are counted")
+    }
+  }
+
+  /// The order of a name: `fifo`, `causal`, or `none`.
+  static func order(named name: String) -> MessageOrder? {
+    switch name {
+    case "none": .unordered
+    case "fifo": .fifo
+    case "causal": .causal
+    default: nil
+    }
+  }
+
+  /// What is wrong with a topic, in words; nil when nothing is.
+  static func fault(ofTopic topic: String) -> String? {
+    guard !topic.isEmpty else { return "is empty; it must be a name of 1 to 255 bytes" }
+    return topic.utf8.count <= 255 ? nil : "has \(topic.utf8.count) bytes; it must have 1 to 255"
   }
 
   init(ask words: [[UInt8]]) throws(ControlFailure) {
@@ -79,6 +112,8 @@ struct TalkWords: Equatable {
     if let time {
       line += word(name == "ask" ? "within" : "count", "\(time.asNanoseconds / 1_000_000)")
     }
+    if !topic.isEmpty { line += word("topic", topic) }
+    if order != .unordered { line += word("order", order == .fifo ? "fifo" : "causal") }
     if let tag { line += word("tag", "\(tag.key)=\(tag.value)") }
     for member in members { line += word("to", member) }
     return line

@@ -140,7 +140,10 @@ extension Dissemination {
       content, origin: held.origin, sequence: held.sequence, isTagged: order.contents[position].isTagged,
       hops: held.hops, topic: message.topic)
     counters.deliveries &+= 1
-    if message.order == .causal { noteDelivered(message, name) }
+    if message.order == .causal {
+      noteDelivered(message, name)
+      didGoOn(name)
+    }
     dropContent(name)
     return true
   }

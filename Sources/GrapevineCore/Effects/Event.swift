@@ -30,7 +30,9 @@ public enum Event: Equatable, Sendable {
   /// after: it had waited too long, or too many did; or all had forgotten that one before this node joined, so that what
   /// it came after, if it comes at all, comes late. It may be of a topic that is not heard here; then messages that
   /// come after it are meant. One event for each that is missing; where all earlier ones of `origin` should have come
-  /// first, for the first of them, or the last one that was forgotten.
+  /// first, for the first of them, or the last one that was forgotten. Where both are the same message, it is a large
+  /// one that announced itself, and its content did not come in time, or will not come: what comes after it goes on,
+  /// and if it comes it comes late.
   case orderGap(origin: MemberID, sequence: UInt64, missing: MemberID, missingSequence: UInt64)
   /// Something became of a member; `Node.member` says more about it.
   case member(MemberChange, StableID, MemberID, Endpoint)

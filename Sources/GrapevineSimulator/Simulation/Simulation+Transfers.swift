@@ -3,13 +3,18 @@
 import GrapevineCore
 
 extension Simulation {
-  /// Broadcasts a large message from a process.
+  /// Broadcasts a large message from a process, in a topic and an order if they are given.
   ///
   /// - Returns: Which message it is, or nil when the node could not take it or is paused.
-  public func broadcast(large content: LargeContent, from process: Int) -> TransferID? {
+  public func broadcast(
+    large content: LargeContent, topic: [UInt8] = [], order: MessageOrder = .unordered, from process: Int
+  ) -> TransferID? {
     guard processes[process].node != nil, !isPaused(process) else { return nil }
-    let id = try? processes[process].node?.pointee.broadcast(
-      large: content, now: clock(of: process), into: &effects)
+    let time = clock(of: process)
+    let id = topic.withUnsafeBytes { topic in
+      try? processes[process].node?.pointee.broadcast(
+        large: content, topic: topic, order: order, now: time, into: &effects)
+    }
     settle(process)
     return id
   }

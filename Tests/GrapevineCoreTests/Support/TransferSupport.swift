@@ -13,13 +13,19 @@ extension World {
 
   /// Broadcasts a large message.
   @discardableResult
-  func broadcast(large bytes: [UInt8], from member: Member, isTagged: Bool = false) throws -> TransferID {
+  func broadcast(
+    large bytes: [UInt8], from member: Member, topic: String = "", order: MessageOrder = .unordered,
+    isTagged: Bool = false
+  ) throws -> TransferID {
     defer { settle(member) }
     guard let content = bytes.withUnsafeBytes({ LargeContent(copying: $0) }) else {
       throw BroadcastError.wouldBlock
     }
-    return try member.node.broadcast(
-      large: content, isTagged: isTagged, now: now, into: &member.effects)
+    let (topic, time) = (Array(topic.utf8), now)
+    return try topic.withUnsafeBytes { topic in
+      try member.node.broadcast(
+        large: content, topic: topic, order: order, isTagged: isTagged, now: time, into: &member.effects)
+    }
   }
 
   @discardableResult
