@@ -350,9 +350,10 @@ extension Node {
 }
 
 extension Transfers {
-  /// Whether a large message of this number has been announced and is not complete here.
+  /// Whether a large message of this number has been announced and is not complete here, or never will be.
   func isUnderWay(_ origin: UInt64, _ sequence: UInt64) -> Bool {
     let number = UInt32(truncatingIfNeeded: sequence)
+    if !lost.isEmpty, lost.contains(TransferID(origin: MemberID(origin), sequence: sequence)) { return true }
     return occupied != 0
       && places.contains { transfer in
         guard let transfer else { return false }

@@ -41,6 +41,8 @@ final class Inbox: Sendable {
   private static var batchLimit: Int { 8 }
   /// Messages that wait for the reader of a tag or topic at most. Chosen here.
   private static var claimedLimit: Int { 4_096 }
+  /// Bytes of these, unless they are of one. Chosen here: as much as waits for readers of all messages.
+  private static var claimedBytes: Int { 64 << 20 }
 
   let mailbox = Mailbox<Parcel>(limit: Inbox.batchLimit)
   private let state = Mutex(State())
@@ -113,7 +115,9 @@ final class Inbox: Sendable {
   }
 
   func subscribe(_ claim: Claim) -> Mailbox<ClaimedMessage> {
-    let mailbox = Mailbox<ClaimedMessage>(limit: Self.claimedLimit)
+    let mailbox = Mailbox<ClaimedMessage>(limit: Self.claimedLimit, weightLimit: Self.claimedBytes) {
+      $0.bytes.count
+    }
     mailbox.addReader()
     let (isFinished, onRoom) = state.withLock { state in
       state.claims.append((claim, mailbox))

@@ -15,20 +15,38 @@ final class Mailbox<Element: Sendable>: Sendable {
     var waiters = Waiters<Element?>()
     var isFinished = false
     var readers = 0
+    /// What the elements in the queue weigh together.
+    var weight = 0
     /// Told when a full queue has room again.
     var onRoom: (@Sendable () -> Void)?
   }
 
   private let state = Mutex(State())
   private let limit: Int
+  private let weightLimit: Int
+  private let weigh: @Sendable (borrowing Element) -> Int
 
-  init(limit: Int) {
+  /// Creates a mailbox.
+  ///
+  /// - Parameters:
+  ///   - limit: Elements that wait at most.
+  ///   - weightLimit: What these weigh together at most, unless it is one.
+  ///   - weigh: The weight of an element.
+  init(
+    limit: Int, weightLimit: Int = .max, weigh: @escaping @Sendable (borrowing Element) -> Int = { _ in 0 }
+  ) {
     self.limit = limit
+    self.weightLimit = weightLimit
+    self.weigh = weigh
   }
 
   /// Whether the producer must wait. A mailbox that nobody reads is never full.
   var isFull: Bool {
-    state.withLock { $0.queue.count >= limit && $0.readers > 0 }
+    state.withLock { isFull($0) && $0.readers > 0 }
+  }
+
+  private func isFull(_ state: borrowing State) -> Bool {
+    state.queue.count >= limit || state.weight >= weightLimit
   }
 
   /// Sets who is told, on the consumer's thread, when a full queue has room again.
@@ -50,8 +68,10 @@ final class Mailbox<Element: Sendable>: Sendable {
       }
       continuation = state.waiters.takeFirst()
       guard continuation == nil else { return }
-      if state.readers == 0 && state.queue.count >= limit { displaced = state.queue.popFirst() }
-      if let element = carried.take() { state.queue.append(element) }
+      if state.readers == 0 && state.queue.count >= limit { displaced = pop(&state) }
+      guard let element = carried.take() else { return }
+      state.weight += weigh(element)
+      state.queue.append(element)
     }
     continuation?.resume(returning: carried.take())
     return displaced
@@ -61,6 +81,7 @@ final class Mailbox<Element: Sendable>: Sendable {
   func putBack(_ element: Element) {
     let continuation = state.withLock { state -> UnsafeContinuation<Element?, Never>? in
       if let waiter = state.waiters.takeFirst() { return waiter }
+      state.weight += weigh(element)
       state.queue.putBack(element)
       return nil
     }
@@ -96,11 +117,17 @@ final class Mailbox<Element: Sendable>: Sendable {
     onRoom?()
   }
 
+  private func pop(_ state: inout State) -> Element? {
+    guard let element = state.queue.popFirst() else { return nil }
+    state.weight -= weigh(element)
+    return element
+  }
+
   /// Takes the oldest element without waiting.
   func take() -> Element? {
     let (element, onRoom) = state.withLock { state -> (Element?, (@Sendable () -> Void)?) in
-      let wasFull = state.queue.count >= limit
-      return (state.queue.popFirst(), wasFull ? state.onRoom : nil)
+      let wasFull = isFull(state)
+      return (pop(&state), wasFull ? state.onRoom : nil)
     }
     onRoom?()
     return element
@@ -109,9 +136,14 @@ final class Mailbox<Element: Sendable>: Sendable {
   /// Takes the oldest element, or waits for one; nil at the end or when the task is cancelled.
   nonisolated(nonsending) func next() async -> Element? {
     if let element = take() { return element }
-    return await state.wait(cancelled: nil) { state in
-      if let element = state.queue.popFirst() { return .some(element) }
+    var onRoom: (@Sendable () -> Void)?
+    let element = await state.wait(cancelled: nil) { state in
+      // One may have come since.
+      if isFull(state) { onRoom = state.onRoom }
+      if let element = pop(&state) { return .some(element) }
       return state.isFinished ? .some(nil) : nil
     }
+    onRoom?()
+    return element
   }
 }

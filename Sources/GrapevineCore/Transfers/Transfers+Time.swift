@@ -365,6 +365,7 @@ extension Transfers {
     if !transfer.isOwn, transfer.phase != .complete || transfer.isUndelivered,
       let announcement = transfer.announcement
     {
+      noteLost(transfer.id)
       lose(announcement)
     }
     release(transfer)

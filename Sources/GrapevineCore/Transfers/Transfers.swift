@@ -101,7 +101,19 @@ struct Transfers: ~Copyable {
     guard let rules = configuration.transfers else { return peers }
     let link =
       wantsPerLink * MemoryLayout<WantedRange>.stride + capacity * MemoryLayout<TransferLink>.stride
-    return peers + rules.memory + configuration.linkSlots * link
+    return peers + rules.memory + capacity * LargeContent.margin + configuration.linkSlots * link
+  }
+
+  /// The last messages of others that ended without being delivered, so that they do not count as had.
+  var lost: [TransferID] = []
+  /// How many of these are remembered. Chosen here: as many as messages at a time.
+  private static var lostLimit: Int { capacity }
+
+  /// Remembers one.
+  mutating func noteLost(_ id: TransferID?) {
+    guard let id else { return }
+    if lost.count == Self.lostLimit { lost.removeFirst() }
+    lost.append(id)
   }
 
   /// Messages with a topic or an order that are here as a whole, or that will not come; taken by the node.

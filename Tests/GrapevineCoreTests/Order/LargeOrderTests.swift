@@ -213,6 +213,27 @@ struct LargeOrderTests {
     #expect(members[1].deliveries.map(\.isTagged) == [false])
   }
 
+  @Test("who has given a large message up never counts as one that has it")
+  func lostReceipts() throws {
+    let world = World()
+    var configuration = World.tuples
+    configuration.transfers?.patience = .seconds(2)
+    configuration.transfers?.linger = .seconds(2)
+    let members = try world.cluster(3, configuration: configuration)
+    world.run(3_000)
+    world.isLost = { $0.destination == members[2].endpoint && Self.isFragment($0) }
+    let id = try world.broadcast(large: World.bytes(60_000), from: members[0])
+    let call = try members[0].node.requestReceipts(
+      for: id.sequence, lifetime: .seconds(600), now: world.now)
+    world.settle(members[0])
+    #expect(world.run(10_000) { members[2].updates.last == .failed(id, .unavailable) })
+    world.run(12_000)
+    let counts = members[0].effects.outcomes.compactMap { outcome in
+      if case .receipts(call, let count) = outcome { count } else { nil }
+    }
+    #expect(counts.last == 1 && !counts.contains(2))
+  }
+
   @Test("receipts of a large message count who has all of it, and nobody before")
   func receipts() throws {
     let world = World()
