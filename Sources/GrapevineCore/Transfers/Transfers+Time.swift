@@ -178,7 +178,9 @@ extension Transfers {
   mutating func onAnnouncement(
     _ announcement: Announcement, now: Instant, counters: inout Counters, into effects: inout Effects
   ) -> Bool {
+    let id = TransferID(origin: MemberID(announcement.origin), sequence: announcement.sequence)
     guard isEnabled, announcement.origin != identity else {
+      if !announcement.isWithdrawal { noteLost(id) }
       lose(announcement)
       return true
     }
@@ -190,16 +192,13 @@ extension Transfers {
       end(
         transfer,
         .cancelled(
-          transfer.id
-            ?? TransferID(
-              origin: MemberID(announcement.origin), sequence: announcement.sequence)), now: now,
-        counters: &counters, into: &effects)
+          transfer.id ?? id), now: now, counters: &counters, into: &effects)
       return true
     }
-    let id = TransferID(origin: MemberID(announcement.origin), sequence: announcement.sequence)
     guard Int(announcement.length) <= limit else {
       counters.transfersRefused &+= 1
       effects.transfers.append(.failed(id, .noMemory))
+      noteLost(id)
       lose(announcement)
       return true
     }

@@ -213,6 +213,27 @@ struct LargeOrderTests {
     #expect(members[1].deliveries.map(\.isTagged) == [false])
   }
 
+  @Test("who takes no message so long never counts as one that has it")
+  func refusedReceipts() throws {
+    let world = World()
+    var configuration = World.tuples
+    let sender = try world.add(1, configuration: configuration)
+    let taking = try world.add(2, configuration: configuration)
+    configuration.transfers?.limit = 64 << 10
+    let small = try world.add(3, configuration: configuration)
+    for member in [sender, taking, small] { world.join(member, member === sender ? [] : [sender.endpoint]) }
+    world.run(5_000)
+    let id = try world.broadcast(large: World.bytes(100_000), from: sender)
+    let call = try sender.node.requestReceipts(for: id.sequence, lifetime: .seconds(600), now: world.now)
+    world.settle(sender)
+    #expect(world.run(10_000) { taking.deliveries.count == 1 })
+    world.run(5_000)
+    let counts = sender.effects.outcomes.compactMap { outcome in
+      if case .receipts(call, let count) = outcome { count } else { nil }
+    }
+    #expect(counts.last == 1 && !counts.contains(2))
+  }
+
   @Test("who has given a large message up never counts as one that has it")
   func lostReceipts() throws {
     let world = World()
