@@ -38,7 +38,7 @@ actor ControlServer {
   private var isStopped = false
   /// Until when nobody is accepted, because the process has no descriptors left.
   private var acceptsFrom = Instant(nanoseconds: 0)
-  private var scratch = [UInt8](repeating: 0, count: 4 << 10)
+  private var scratch = [UInt8](repeating: 0, count: 64 << 10)
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -262,12 +262,20 @@ extension ControlServer {
     }
   }
 
+  /// Bytes of a value after which there is time for more. Chosen here: the most that a value of a tuple has by default.
+  private static let renewal = 64 << 10
+
   /// Takes a part of a value, and has the request answered when it is whole.
   ///
-  /// The time for it runs since the client connected: what comes from a program on this machine comes at once.
+  /// The time for it runs since the client connected, and anew with every so many bytes: what comes from a program on
+  /// this machine comes at once, but a large message may take longer where others are busy.
   private func takeValue(_ id: Int, _ part: ArraySlice<UInt8>) {
     guard let (request, words, length) = clients[id]?.announced else { return }
+    let before = clients[id]?.incoming.count ?? 0
     clients[id]?.incoming += part
+    if before / Self.renewal != (before + part.count) / Self.renewal {
+      clients[id]?.deadline = now + patience
+    }
     guard let client = clients[id], client.incoming.count >= length else { return }
     guard client.incoming.count == length else {
       refuse(id, "the value was announced with \(length) bytes, and more came: nothing was done")
