@@ -14,6 +14,9 @@ extension Dissemination {
   /// message has.
   static func content(of name: MessageName) -> MessageName { (name.origin, name.sequence | 1 << 63) }
 
+  /// The number of the message itself, of its own or of its content's.
+  static func messageNumber(_ sequence: UInt64) -> UInt64 { sequence & ~(1 << 63) }
+
   /// Whether another announcement of an origin can wait.
   func hasRoomForAnnouncement(of origin: UInt64) -> Bool {
     announcements.count < Self.announcementLimit

@@ -88,7 +88,8 @@ extension Dissemination {
   /// Whether a message that is not delivered is here, or is known to be at a neighbour.
   private mutating func isShown(_ name: MessageName) -> Bool {
     order.looks &+= 1
-    if order.held.contains(name.origin, name.sequence) { return true }
+    // The content of a large message is on its way, and given up by a rule of its own, while its announcement is held.
+    if order.held.contains(name.origin, Self.messageNumber(name.sequence)) { return true }
     guard let place = streams.find(name.origin, .reliable) else { return false }
     var rest = up
     while rest != 0 {
