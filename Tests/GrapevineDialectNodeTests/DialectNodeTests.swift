@@ -98,7 +98,7 @@ struct DialectNodeTests {
   func leavingWhileJoining() async throws {
     let node = try await python()
     let joining = Task { try await node.join([Endpoint(ipv4: 0x7f00_0001, port: 9)]) }
-    for _ in 0..<200 where await node.lifecycle != .joining { try await Task.sleep(for: .milliseconds(5)) }
+    for _ in 0..<6_000 where await node.lifecycle != .joining { try await Task.sleep(for: .milliseconds(5)) }
     await node.leave()
     await #expect(throws: DialectNodeError.hasLeft) { try await joining.value }
     await #expect(throws: DialectNodeError.hasLeft) { try await node.join() }

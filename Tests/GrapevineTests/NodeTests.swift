@@ -217,7 +217,7 @@ struct SlowReaderTests {
     try await member.join([founder.localEndpoint.text])
     var messages = founder.messages.makeAsyncIterator()
     // Far more than all mailboxes, logs and socket buffers between the two hold.
-    let count = 300_000
+    let count = 600_000
     let sending = Task(executorPreference: sender) {
       for _ in 0..<count { try await member.broadcast([UInt8](repeating: 1, count: 100)) }
       return true

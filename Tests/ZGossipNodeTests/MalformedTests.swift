@@ -103,7 +103,7 @@ struct MalformedTests {
     _ = try router.send(parts: [peer] + Self.messages[1])
     #expect(try await next(router) { $0 == Self.hello })
     #expect(Array(router.peer) != peer)
-    #expect(await own.node.counters.malformed == 8)
-    #expect(await own.node.counters.connectionsDropped == 1)
+    #expect(await eventually { await own.node.counters.malformed == 8 })
+    #expect(await eventually { await own.node.counters.connectionsDropped == 1 })
   }
 }

@@ -97,7 +97,7 @@ final class Stranger {
   }
 
   /// What it hears next; nil when that takes longer than so many milliseconds.
-  func hear(within milliseconds: Int = 10_000) throws -> [UInt8]? {
+  func hear(within milliseconds: Int = 60_000) throws -> [UInt8]? {
     let end = ContinuousClock.now + .milliseconds(milliseconds)
     while ContinuousClock.now < end {
       if try socket.receive() != nil {
