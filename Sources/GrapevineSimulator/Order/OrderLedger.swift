@@ -16,6 +16,8 @@ final class OrderLedger {
     var topic: Int
     var order: MessageOrder
     var time: Instant
+    /// Whether it is longer than a datagram.
+    var isLarge = false
     /// Its past and itself; empty unless it is causal.
     var clock: Clock = []
   }
@@ -108,8 +110,8 @@ final class OrderLedger {
   ///   - ahead: How many messages its node sent ahead of it, with its dependencies.
   ///   - members: How many members run, for whom a vector clock would have numbers.
   func didSend(
-    _ sequence: UInt64, ahead: UInt64, topic: Int, order: MessageOrder, from process: Int, members: Int,
-    at time: Instant
+    _ sequence: UInt64, ahead: UInt64, topic: Int, order: MessageOrder, isLarge: Bool = false,
+    from process: Int, members: Int, at time: Instant
   ) {
     guard let run = present[process] else { return }
     let identity = runs[run].identity
@@ -131,6 +133,7 @@ final class OrderLedger {
       sent[sent.count - 1].topic = -1
     }
     enter(sequence)
+    sent[sent.count - 1].isLarge = isLarge
     log?("\(process) sends \(sequence) in \(topic), \(order): \(identity)")
     guard order == .causal else { return }
     let numbers = runs[run].clock.sorted(by: >).prefix(members)
@@ -249,7 +252,8 @@ extension OrderLedger {
     if !late.isCausal {
       // Of the messages of one origin only the first missing one is named.
       return run.gaps.contains {
-        $0.time <= late.time && $0.origin == origin && $0.missing == origin && $0.sequence > message.sequence
+        $0.time <= late.time && $0.origin == origin && $0.missing == origin
+          && ($0.sequence > message.sequence || $0.missed == message.sequence)
       }
     }
     func follows(_ missing: MemberID, _ sequence: UInt64) -> Bool {
@@ -273,12 +277,12 @@ extension OrderLedger {
   }
 
   /// Whether every message was delivered to all that run, heard its topic and were members long enough when it was sent; of those
-  /// messages whose origin still runs.
+  /// messages whose origin still runs. Large ones do not count: their content is there for a limited time.
   ///
   /// - Returns: What is missing, or nil.
   func firstMissing() -> String? {
     let identities = Set(present.values.map { runs[$0].identity })
-    for (number, message) in sent.enumerated() where message.topic >= 0 {
+    for (number, message) in sent.enumerated() where message.topic >= 0 && !message.isLarge {
       let origin = runs[message.run].identity
       guard identities.contains(origin) else { continue }
       for run in present.values where run != message.run && runs[run].delivered[number] == nil {

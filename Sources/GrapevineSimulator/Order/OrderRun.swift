@@ -158,22 +158,35 @@ extension OrderRun {
     guard simulation.lifecycle(of: process) == .connected, let identity = simulation.identity(of: process)
     else { return }
     let before = simulation.counters(of: process).orderBytesSent
+    let isLarge = generator.chance(0.02)
+    guard
+      let sequence = isLarge
+        ? sendLarge(order, in: topic, from: process) : sendSmall(order, in: topic, from: process)
+    else { return }
+    let ahead = sequence - lastNumbers[identity, default: 0] - 1
+    lastNumbers[identity] = sequence
+    ledger.didSend(
+      sequence, ahead: ahead, topic: topic, order: order, isLarge: isLarge, from: process,
+      members: running.count, at: simulation.now)
+    guard order == .causal else { return }
+    causal += 1
+    causalBytes += simulation.counters(of: process).orderBytesSent - before
+  }
+
+  private func sendSmall(_ order: MessageOrder, in topic: Int, from process: Int) -> UInt64? {
     // Now and then there is no room for dependencies in the message itself.
     let length =
       generator.chance(0.1)
       ? simulation.configuration.orderedPayloadLimit(topicLength: name(topic).count) : generator.below(40)
     let payload = [UInt8](repeating: 7, count: length)
-    guard let sent = simulation.broadcast(payload, topic: name(topic), order: order, from: process) else {
-      return
-    }
-    let ahead = sent.sequence - lastNumbers[identity, default: 0] - 1
-    lastNumbers[identity] = sent.sequence
-    ledger.didSend(
-      sent.sequence, ahead: ahead, topic: topic, order: order, from: process, members: running.count,
-      at: simulation.now)
-    guard order == .causal else { return }
-    causal += 1
-    causalBytes += simulation.counters(of: process).orderBytesSent - before
+    return simulation.broadcast(payload, topic: name(topic), order: order, from: process)?.sequence
+  }
+
+  /// Sends a message of some fragments, whose place in the order is that of its announcement.
+  private func sendLarge(_ order: MessageOrder, in topic: Int, from process: Int) -> UInt64? {
+    let payload = [UInt8](repeating: 7, count: 2_000 + generator.below(14_000))
+    guard let content = payload.withUnsafeBytes({ LargeContent(copying: $0) }) else { return nil }
+    return simulation.broadcast(large: content, topic: name(topic), order: order, from: process)?.sequence
   }
 
   /// Enters what a node did, and has some messages answered.
