@@ -91,6 +91,8 @@ extension Node {
     writer.write(view.links[slot].nextNumber)
     if view.links[slot].owesAcknowledgement || agenda.keepalive { writeAcknowledgement(slot, to: &writer) }
     var elicits = view.links[slot].owesProbe
+    // For the probe, which comes behind words that may fill the rest.
+    writer.reserve(MemoryLayout<UInt8>.size)
     dissemination.tree.write(slot, to: &writer, counters: &counters)
     dissemination.writeRumourWord(slot, to: &writer, counters: &counters)
     if direct.receipts.hasWord(slot) { direct.receipts.write(slot, to: &writer) }
@@ -98,6 +100,7 @@ extension Node {
     if transfers.hasWord(slot), transfers.writeWords(slot, to: &writer, counters: &counters) {
       elicits = true
     }
+    writer.release(MemoryLayout<UInt8>.size)
     if elicits {
       writer.write(MessageKind.probe)
       view.links[slot].didProbe(now: now)

@@ -158,6 +158,7 @@ extension Node {
     }
     guard let place else { return false }
     transfers.lose(dissemination.announcements.remove(at: place))
+    transfers.noteLost(id)
     dissemination.waitingAnnouncements = dissemination.announcements.count
     counters.transfersCancelled &+= 1
     effects.transfers.append(.cancelled(id))

@@ -185,8 +185,9 @@ extension ControlServer {
 
   private func serve(_ id: Int, _ events: Int16) {
     if events & Int16(POLLOUT) != 0 { writeOutgoing(id) }
-    guard let client = clients[id] else { return }
-    if client.isAsking, events & Int16(POLLIN) != 0 {
+    // No copy of the client, with which what it has sent would be copied at each read.
+    guard let isAsking = clients[id]?.isAsking else { return }
+    if isAsking, events & Int16(POLLIN) != 0 {
       readRequest(id)
     } else if events & Int16(POLLHUP | POLLERR | POLLNVAL) != 0 {
       drop(id)

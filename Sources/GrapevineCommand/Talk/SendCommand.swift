@@ -15,7 +15,9 @@ enum SendCommand {
         defaultText: "all members"),
       Option(
         name: "--count", placeholder: "S", value: .real(0.001...86_400, default: 5),
-        help: "Print how many members have all of the message, until all have, for so many seconds at most",
+        help:
+          "Print how many members have all of the message, until all have, for so many seconds at most; goes "
+          + "with neither --topic nor --order",
         defaultText: "do not count"),
       Option(
         name: "--topic", placeholder: "NAME", value: .text(default: ""),

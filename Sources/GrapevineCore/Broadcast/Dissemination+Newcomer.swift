@@ -19,6 +19,12 @@ extension Dissemination {
     return (origin, order.history.streams[place].last)
   }
 
+  /// The last forgotten message of an origin, unless that was named before; then it counts as named.
+  mutating func newHistory(of origin: UInt64) -> MessageName? {
+    guard let place = streams.find(origin, .reliable), order.history.name(place) else { return nil }
+    return (origin, order.history.streams[place].last)
+  }
+
   /// A causal message went on, with all announced that it did not wait for.
   mutating func didGoOn(_ name: MessageName) {
     guard !order.history.isEmpty, let place = streams.find(name.origin, .reliable) else { return }

@@ -56,7 +56,8 @@ extension Dissemination {
         (held.scan, held.hops, held.isGhost) = (scan, hops, !isWanted)
         held.isLarge = awaitsContent
         order.held.hold(held, bytes, awaiting: awaited, now: now)
-        counters.heldBack &+= 1
+        // One that waits for nothing but its own content has overtaken nothing.
+        if awaited.sequence != Self.content(of: name).sequence { counters.heldBack &+= 1 }
         if let announcement { announcements.append(announcement) }
         return true
       }
@@ -329,8 +330,8 @@ extension Dissemination {
     return true
   }
 
-  /// Makes room for a message of `origin`: ends the wait for history, or lets the oldest message of the origin go on
-  /// that takes the most of the buffer.
+  /// Makes room for a message of `origin`: lets the oldest message of the origin go on that takes the most of the
+  /// buffer.
   ///
   /// - Returns: Whether it did something: while the application has no room, nothing can.
   private mutating func makeRoom(
@@ -338,10 +339,6 @@ extension Dissemination {
   ) -> Bool {
     // Those that are ready go first.
     guard order.retryAt == .never, order.held.ready == nil else { return false }
-    if order.history.isCatchingUp {
-      endCatchUp(counters: &counters, into: &effects)
-      return order.retryAt == .never
-    }
     guard let victim = order.held.victim(for: origin, length: length) else { return false }
     return goOn(victim, counters: &counters, into: &effects)
   }
@@ -355,8 +352,12 @@ extension Dissemination {
     return order.retryAt == .never
   }
 
-  /// Names all that a message should have waited for and does not, and what it came after that was forgotten before
-  /// this node joined.
+  /// Origins of which something is missing that are named for one message. Chosen here: more than most messages come
+  /// after, and few enough that nobody can bury what others report.
+  private static var namesLimit: Int { 8 }
+
+  /// Names what a message should have waited for and does not, and what it came after that was forgotten before this
+  /// node joined. The newest of an origin stands for all that this sent before it.
   private mutating func reportGaps(
     of message: OrderedMessage, _ name: MessageName, isForced: Bool, counters: inout Counters,
     into effects: inout Effects
@@ -364,15 +365,32 @@ extension Dissemination {
     let isCausal = message.order == .causal
     var missing: [MessageName] = []
     var forgotten: [MessageName] = []
-    if isForced, let before = predecessor(message.predecessor, of: name) { missing.append(before) }
-    if isCausal, let before = forgottenPredecessor(message.predecessor, of: name) { forgotten.append(before) }
+    var namesForgotten = false
+    func add(_ one: MessageName) {
+      if let index = missing.firstIndex(where: { $0.origin == one.origin }) {
+        missing[index].sequence = max(missing[index].sequence, one.sequence)
+      } else if missing.count < Self.namesLimit {
+        missing.append(one)
+      } else if missing.count == Self.namesLimit {
+        // There are more than are named.
+        missing.append(name)
+      }
+    }
+    if isForced, let before = predecessor(message.predecessor, of: name) { add(before) }
+    if isCausal, let before = forgottenPredecessor(message.predecessor, of: name) {
+      namesForgotten = true
+      if let last = newHistory(of: before.origin) { forgotten.append(last) }
+    }
     message.forEachDependency { origin, sequence in
-      if isForced, let one = pending((origin, sequence)) { missing.append(one) }
-      if isHistory((origin, sequence)) { forgotten.append((origin, sequence)) }
+      if isForced, let one = pending((origin, sequence)) { add(one) }
+      if isHistory((origin, sequence)) {
+        namesForgotten = true
+        if let last = newHistory(of: origin) { forgotten.append(last) }
+      }
       return true
     }
     if !missing.isEmpty { counters.orderGaps &+= 1 }
-    if !forgotten.isEmpty { counters.orderForgotten &+= 1 }
+    if namesForgotten { counters.orderForgotten &+= 1 }
     for one in missing + forgotten {
       effects.events.append(
         .orderGap(

@@ -29,10 +29,11 @@ public enum Event: Equatable, Sendable {
   /// Message `sequence` of `origin` goes on without message `missingSequence` of `missing`, which it should have come
   /// after: it had waited too long, or too many did; or all had forgotten that one before this node joined, so that what
   /// it came after, if it comes at all, comes late. It may be of a topic that is not heard here; then messages that
-  /// come after it are meant. One event for each that is missing; where all earlier ones of `origin` should have come
-  /// first, for the first of them, or the last one that was forgotten. Where both are the same message, it is a large
-  /// one that announced itself, and its content did not come in time, or will not come: what comes after it goes on,
-  /// and if it comes it comes late.
+  /// come after it are meant. One event for each origin, up to eight, whose newest missing message stands for all that it
+  /// sent before; what was forgotten of an origin is named once, by the last of it. Where all earlier ones of `origin`
+  /// should have come first, the first missing one is named. Where both are the same message, it goes on without more
+  /// than the events before name; or it is a large one that announced itself, and its content did not come in time, or
+  /// will not come: what comes after it goes on, and if it comes it comes late.
   case orderGap(origin: MemberID, sequence: UInt64, missing: MemberID, missingSequence: UInt64)
   /// Something became of a member; `Node.member` says more about it.
   case member(MemberChange, StableID, MemberID, Endpoint)

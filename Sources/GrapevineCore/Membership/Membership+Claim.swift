@@ -40,6 +40,7 @@ extension Membership {
     guard isOpen else { return }
     linkCount += 1
     linkNews.open(slot)
+    allowance.clear(slot: slot)
     if !isAnnounced, claim.phase == .idle {
       claim.phase = .asking
       claim.deadline = now

@@ -394,7 +394,7 @@ extension Transfers {
   ) -> Bool {
     guard let place = place(of: id.origin.value, UInt32(truncatingIfNeeded: id.sequence)),
       let transfer = places[place], transfer.phase != .ended,
-      transfer.isOwn ? !transfer.isHandedOver : transfer.phase != .complete
+      transfer.isOwn ? !transfer.isHandedOver : transfer.phase != .complete || transfer.isHeldBack
     else { return false }
     counters.transfersCancelled &+= 1
     end(transfer, .cancelled(id), now: now, counters: &counters, into: &effects)

@@ -106,13 +106,19 @@ struct Transfers: ~Copyable {
 
   /// The last messages of others that ended without being delivered, so that they do not count as had.
   var lost: [TransferID] = []
-  /// How many of these are remembered. Chosen here: as many as messages at a time.
-  private static var lostLimit: Int { capacity }
+  /// How many of these are remembered, and of one origin, so that nobody has those of others forgotten soon. Chosen
+  /// here: of each as many as messages at a time.
+  private static var lostLimit: Int { 16 * capacity }
+  private static var lostOfOne: Int { capacity }
 
   /// Remembers one.
   mutating func noteLost(_ id: TransferID?) {
     guard let id else { return }
-    if lost.count == Self.lostLimit { lost.removeFirst() }
+    if lost.count(where: { $0.origin == id.origin }) >= Self.lostOfOne {
+      lost.remove(at: lost.firstIndex { $0.origin == id.origin } ?? 0)
+    } else if lost.count >= Self.lostLimit {
+      lost.removeFirst()
+    }
     lost.append(id)
   }
 
@@ -210,7 +216,19 @@ extension Transfers {
         ? other.announcement != nil && other.head.origin == head.origin : Self.isUnannounced(other)
       if isAlike { count += 1 }
     }
-    return count < (isAnnounced ? Self.originLimit : Self.unannouncedLimit)
+    return count < (isAnnounced ? Self.originLimit : Self.unannouncedLimit) || isWaitedFor(head)
+  }
+
+  /// Whether all that an origin has here is complete and held back, behind this message for all that is known: one that
+  /// found no place because of these would never come, and they would wait for it.
+  private func isWaitedFor(_ head: TransferHead) -> Bool {
+    var isAwaited = false
+    for case let other? in places where other.head.origin == head.origin && other.head != head {
+      if other.phase == .ended || Self.isOnlyKept(other) { continue }
+      guard other.isHeldBack, Int32(bitPattern: head.number &- other.head.number) < 0 else { return false }
+      isAwaited = true
+    }
+    return isAwaited
   }
 
   /// Whether it may have been made up.
@@ -272,7 +290,7 @@ extension Transfers {
       if other.head.origin == transfer.head.origin { ofOrigin += size }
       if other.announcement == nil { unannounced += size }
     }
-    guard ofOrigin == 0 || ofOrigin + bytes <= memory / 2 else { return false }
+    guard ofOrigin == 0 || ofOrigin + bytes <= memory / 2 || isWaitedFor(transfer.head) else { return false }
     return transfer.announcement != nil || unannounced == 0
       || unannounced + bytes <= memory / Self.unannouncedShare
   }

@@ -5,7 +5,7 @@
 /// Whoever writes asks `remaining` first; writing past the end is a mistake of ours and stops the program.
 struct Writer: ~Copyable {
   private let base: UnsafeMutableRawPointer
-  private let capacity: Int
+  private var capacity: Int
   private(set) var count = 0
 
   /// Writes from the start of `bytes`, which must stay valid and must not be empty.
@@ -14,6 +14,15 @@ struct Writer: ~Copyable {
     self.base = base
     capacity = bytes.count
   }
+
+  /// Keeps bytes at the end for what is written later.
+  mutating func reserve(_ bytes: Int) {
+    precondition(remaining >= bytes, "no room in the datagram")
+    capacity &-= bytes
+  }
+
+  /// Gives back what was reserved.
+  mutating func release(_ bytes: Int) { capacity &+= bytes }
 
   /// The number of bytes that still fit.
   var remaining: Int { capacity &- count }

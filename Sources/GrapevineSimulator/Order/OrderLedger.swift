@@ -256,12 +256,19 @@ extension OrderLedger {
           && ($0.sequence > message.sequence || $0.missed == message.sequence)
       }
     }
+    /// The newest causal message of an origin up to a number: what is missing stands for all before it.
+    func newest(_ missing: MemberID, _ missed: UInt64) -> UInt64? {
+      guard let numbers = byName[missing], missed > 0 else { return nil }
+      return (1...missed).reversed().first { sequence in
+        numbers[sequence].map { sent[$0].order == .causal } ?? false
+      }
+    }
     func follows(_ missing: MemberID, _ sequence: UInt64) -> Bool {
       guard let number = byName[missing]?[sequence] else { return false }
       return Self.value(sent[number].clock, message.run) >= Self.value(message.clock, message.run)
     }
     for gap in run.gaps where gap.time <= late.time {
-      if follows(gap.missing, gap.missed) { return true }
+      if let sequence = newest(gap.missing, gap.missed), follows(gap.missing, sequence) { return true }
       // Where all earlier ones of its own origin should have come first, only one of them is named.
       guard gap.missing == gap.origin, gap.missed < gap.sequence else { continue }
       for sequence in 1..<gap.sequence where byName[gap.origin]?[sequence] != nil {

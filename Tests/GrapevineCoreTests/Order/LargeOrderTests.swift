@@ -81,6 +81,22 @@ struct LargeOrderTests {
     #expect(members[2].orderGaps.isEmpty)
   }
 
+  @Test("one that comes late finds a place beside all that wait for it", arguments: [30, 34, 40])
+  func lateFirst(count: Int) throws {
+    let world = World()
+    let members = try world.cluster(2)
+    world.run(6_000)
+    world.isLost = { $0.destination == members[1].endpoint }
+    try world.broadcast(large: World.bytes(3_000), from: members[0], order: .fifo)
+    world.run(20)
+    world.isLost = { _ in false }
+    for _ in 1..<count { try world.broadcast(large: World.bytes(3_000), from: members[0], order: .fifo) }
+    #expect(world.run(20_000) { Self.large(members[1]).count == count })
+    #expect(members[1].orderGaps.isEmpty && members[1].node.heldBackCount == 0)
+    let sequences = members[1].deliveries.map(\.sequence)
+    #expect(sequences == sequences.sorted())
+  }
+
   @Test("one that its sender withdraws is not waited for any longer, and that is said")
   func cancelled() throws {
     let world = World()

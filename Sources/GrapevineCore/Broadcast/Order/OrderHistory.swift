@@ -13,6 +13,8 @@ struct StreamHistory: BitwiseCopyable {
   var holeLast: UInt64 = 0
   /// A causal message after all of that went on: those after it come after nothing of it that was not announced.
   var isSettled = false
+  /// Whether the application was told of it.
+  var isNamed = false
 
   init() {}
 
@@ -26,6 +28,7 @@ struct StreamHistory: BitwiseCopyable {
   /// Adds what comes after all that was given up before.
   mutating func add(_ range: ClosedRange<UInt64>) {
     isSettled = false
+    isNamed = false
     if range.lowerBound == end &+ 1 {
       end = range.upperBound
     } else {
@@ -69,6 +72,14 @@ struct OrderHistory: ~Copyable {
   /// Whether a message that comes after all of a stream's comes after some that was given up, and after none that
   /// says so in its place.
   func isOpen(at place: Int) -> Bool { !isEmpty && streams[place].last > 0 && !streams[place].isSettled }
+
+  /// Notes that the application is told what was given up of a stream.
+  ///
+  /// - Returns: False when it has been told before.
+  mutating func name(_ place: Int) -> Bool {
+    defer { streams[place].isNamed = true }
+    return !streams[place].isNamed
+  }
 
   /// A causal message went on.
   mutating func note(_ sequence: UInt64, at place: Int) {

@@ -1,8 +1,9 @@
 // What signed facts may cost.
 //
 // To find a signature wrong costs as much as to find it right, and whoever holds the cluster's key can invent signatures
-// without end. So each source pays for what it has checked, and gets back what was right: who tells the truth never runs
-// out, and who lies soon costs next to nothing.
+// without end, or repeat what somebody signed once. So each source pays for what it has checked, and gets back what was
+// right and changed the table: who tells news never runs out, and who lies soon costs next to nothing. What was checked
+// once is known by its bytes.
 
 /// How many facts of each source are checked.
 struct FactAllowance: ~Copyable {
@@ -14,7 +15,7 @@ struct FactAllowance: ~Copyable {
 
   /// Links have a place each; everybody else shares so many by address.
   private static let links = 64
-  private static let strangers = 64
+  private static let strangers = 256
 
   /// When what a source owes is paid, as in the virtual scheduling algorithm of ITU-T I.371 (annex A).
   private let debts = FixedTable<UInt64>(count: links + strangers)
@@ -25,12 +26,14 @@ struct FactAllowance: ~Copyable {
 
   init(key: SecretKey) { self.key = key }
 
-  /// The source that stands for a link, or for an address of somebody without one.
+  /// The source that stands for a link, or for the address of somebody without one: whatever the port, and for IPv6 the
+  /// network, of which anybody has as many as they like.
   func source(slot: Int?, endpoint: Endpoint?) -> Int {
     if let slot, slot < Self.links { return slot }
     guard let endpoint else { return Self.links }
     var hash = SipHash(key: key)
-    hash.add(endpoint)
+    hash.add(endpoint.high)
+    if endpoint.ipv4 != nil { hash.add(endpoint.low) }
     return Self.links + Int(truncatingIfNeeded: hash.finish() % UInt64(Self.strangers))
   }
 
@@ -44,6 +47,11 @@ struct FactAllowance: ~Copyable {
     return true
   }
 
-  /// Gives a source back what it paid for a fact that was right.
+  /// A link is another neighbour's, who owes nothing.
+  func clear(slot: Int) {
+    if slot < Self.links { debts[slot] = 0 }
+  }
+
+  /// Gives a source back what it paid for a fact that was right, and news.
   func payBack(_ source: Int) { debts[source] = debts[source] > Self.price ? debts[source] &- Self.price : 0 }
 }

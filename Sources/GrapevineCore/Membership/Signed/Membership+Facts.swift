@@ -30,14 +30,33 @@ extension Membership {
     guard isOpen, isOwnWord || sender?.isKnown ?? true else { return false }
     let id = alive.id
     if isNews(alive, id, key: key, counters: &counters) {
-      hold(
-        SignedFact(
-          publicKey: Array(key), signature: Array(signature),
-          fact: FactBytes.fact(kind, cluster: openKey, id: id, fields: fields), slot: slot,
-          source: allowance.source(slot: slot, endpoint: sender?.endpoint), isContents: isContents,
-          isOwnWord: isOwnWord), now: now, counters: &counters, into: &effects)
+      let fact = SignedFact(
+        publicKey: Array(key), signature: Array(signature),
+        fact: FactBytes.fact(kind, cluster: openKey, id: id, fields: fields), slot: slot,
+        source: allowance.source(slot: slot, endpoint: sender?.endpoint), isContents: isContents,
+        isOwnWord: isOwnWord)
+      if wasChecked(id, fields, signature) {
+        _ = apply(alive, id, fact, now: now, counters: &counters, into: &effects)
+      } else {
+        hold(fact, now: now, counters: &counters, into: &effects)
+      }
     }
     return alive.run == run && alive.incarnation != table[MemberTable.own].incarnation
+  }
+
+  /// Whether these are the very bytes that a member's place in the table is from, which were checked then: of those who
+  /// are gone they come again and again.
+  private func wasChecked(
+    _ id: UInt64, _ fields: UnsafeRawBufferPointer, _ signature: UnsafeRawBufferPointer
+  ) -> Bool {
+    guard let place = table.find(id), place != MemberTable.own, table.proofs.isSigned(place),
+      signature.elementsEqual(table.proofs.signature(place))
+    else { return false }
+    return withUnsafeTemporaryAllocation(byteCount: AliveNews.lengthLimit, alignment: 1) { buffer in
+      var writer = Writer(buffer)
+      table.writeFields(place, to: &writer)
+      return writer.written(from: 0).elementsEqual(fields)
+    }
   }
 
   private func hold(_ fact: SignedFact, now: Instant, counters: inout Counters, into effects: inout Effects) {
@@ -138,7 +157,6 @@ extension Membership {
   mutating func applyVerified(
     _ fact: SignedFact, now: Instant, counters: inout Counters, into effects: inout Effects
   ) {
-    allowance.payBack(fact.source)
     guard isOpen, fact.fact.count > FactBytes.header else { return }
     // Name and tags of what is read lie in the fact.
     defer { withExtendedLifetime(fact) {} }
@@ -147,42 +165,45 @@ extension Membership {
       let kind = try cursor.read(UInt8.self)
       _ = try cursor.read(UInt64.self)
       let id = try cursor.read(UInt64.self)
-      if kind == MessageKind.signedAlive {
-        apply(try AliveNews(from: &cursor), id, fact, now: now, counters: &counters, into: &effects)
-      } else {
-        apply(try SignedLeft(from: &cursor), id, fact, now: now, into: &effects)
-      }
+      let isTaken =
+        kind == MessageKind.signedAlive
+        ? apply(try AliveNews(from: &cursor), id, fact, now: now, counters: &counters, into: &effects)
+        : apply(try SignedLeft(from: &cursor), id, fact, now: now, into: &effects)
+      if isTaken { allowance.payBack(fact.source) }
     } catch {
       // It was read once before, when it came: what does not read now was never handed out.
       counters.droppedInvalid &+= 1
     }
   }
 
+  /// - Returns: Whether it was news.
   private mutating func apply(
     _ alive: AliveNews, _ id: UInt64, _ fact: SignedFact, now: Instant, counters: inout Counters,
     into effects: inout Effects
-  ) {
+  ) -> Bool {
     // Another fact that waited with it can have changed what it says.
     let isTrueStill = fact.publicKey.withUnsafeBytes { self.isNews(alive, id, key: $0, counters: &counters) }
-    guard isTrueStill else { return }
+    guard isTrueStill else { return false }
     let hadFailed = table.find(id).map { table[$0].hasFailed } ?? false
     let isTaken = onAlive(
       alive, from: fact.slot, isContents: fact.isContents, now: now, counters: &counters, into: &effects)
-    guard isTaken, let place = table.find(id) else { return }
+    guard isTaken, let place = table.find(id) else { return false }
     table.proofs.set(place, key: fact.publicKey, signature: fact.signature)
     if hadFailed, fact.isOwnWord {
       introductions.add(PeerRecord(id: table[place].run, endpoint: table[place].endpoint))
     }
+    return true
   }
 
   private mutating func apply(
     _ left: SignedLeft, _ id: UInt64, _ fact: SignedFact, now: Instant, into effects: inout Effects
-  ) {
+  ) -> Bool {
     guard isAnnounced, let place = table.find(id), place != MemberTable.own, table.proofs.isBound(place),
       isNews(left, of: table[place]), fact.publicKey.elementsEqual(table.proofs.key(place))
-    else { return }
+    else { return false }
     table.proofs.set(place, key: fact.publicKey, signature: fact.signature)
     leave(place, incarnation: left.incarnation, from: fact.slot, now: now, into: &effects)
+    return true
   }
 }
 
