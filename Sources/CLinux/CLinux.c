@@ -4,9 +4,12 @@
 #ifdef __linux__
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +26,9 @@
 #endif
 #ifndef SYS_epoll_pwait2
 #define SYS_epoll_pwait2 441
+#endif
+#ifndef SYS_fchmodat2
+#define SYS_fchmodat2 452
 #endif
 
 _Static_assert(sizeof(gv_message) == sizeof(struct mmsghdr), "gv_message has the layout of mmsghdr");
@@ -72,5 +78,26 @@ int gv_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t nano
 }
 
 void gv_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int gv_open_place(const char *path) {
+  int place = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  return place < 0 ? -errno : place;
+}
+
+int gv_change_rights(int place, uint32_t mode, int64_t group) {
+  // Where the group cannot be had, the mode still counts.
+  if (group >= 0) (void)!fchownat(place, "", (uid_t)-1, (gid_t)group, AT_EMPTY_PATH);
+  if (syscall(SYS_fchmodat2, place, "", mode, AT_EMPTY_PATH) == 0) return 0;
+  // Before Linux 6.6, or where a filter of calls does not know that one.
+  char path[32];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", place);
+  return chmod(path, mode) == 0 ? 0 : -errno;
+}
+
+int64_t gv_peer_user(int socket) {
+  struct ucred peer;
+  socklen_t length = sizeof peer;
+  return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 ? (int64_t)peer.uid : -errno;
+}
 
 #endif

@@ -47,5 +47,14 @@ int gv_epoll_wait(int epoll, struct epoll_event *events, int count, int64_t nano
 /// Names the calling thread, for debuggers and /proc; at most 15 bytes.
 void gv_thread_name(const char *name);
 
+/// Opens what is at a path, be it a link, without any right but to look at it (O_PATH); minus an error number.
+int gv_open_place(const char *path);
+
+/// Gives what `gv_open_place` opened its mode, and its group unless that is negative; 0 or minus an error number.
+int gv_change_rights(int place, uint32_t mode, int64_t group);
+
+/// The user who opened the other end of a Unix socket (SO_PEERCRED); minus an error number.
+int64_t gv_peer_user(int socket);
+
 #endif
 #endif

@@ -12,7 +12,8 @@ public struct StreamCounters: Equatable, Sendable {
   public var connectFailures = 0
   /// Connections that were refused or closed because there were too many.
   public var refusedConnections = 0
-  /// Connections closed because what they began with was no greeting of this protocol.
+  /// Connections closed because what they began with was no greeting of this protocol, or, over Unix sockets, that of
+  /// a node whose socket is another user's.
   public var refusedHellos = 0
   /// Connections closed because their peer did not say who it is in time, or gave way to newer strangers.
   public var silentStrangers = 0

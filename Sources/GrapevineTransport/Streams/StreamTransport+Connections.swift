@@ -128,7 +128,7 @@ extension StreamTransport {
         if StreamSockets.isShortage(-descriptor) { listen(false) }
         return
       }
-      // A Unix socket does not tell whose it is: the greeting does.
+      // A Unix socket does not tell which node it is: the greeting does.
       admit(descriptor, seat == nil ? peer : Endpoint(unix: 0), now)
     }
   }
@@ -190,7 +190,7 @@ extension StreamTransport {
     connection.didReceive(length)
     connection.lastActivity = now
     if !connection.hasHello, let hello = connection.takeHello() {
-      guard let hello else {
+      guard let hello, mayGreet(connection, as: hello) else {
         tally.refusedHellos += 1
         return drop(connection, now)
       }

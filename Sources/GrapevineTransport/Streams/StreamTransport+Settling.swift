@@ -6,11 +6,21 @@
 //
 // The port in a greeting is what a peer says of itself: somebody else at the same address may say the same. So a
 // connection that this side opened, which shows that the peer does listen there, is never given up for one that
-// another run claims.
+// another run claims. Over Unix sockets the system says which user the peer is, who must be the one whose socket the
+// number has.
 
 import GrapevineCore
 
 extension StreamTransport {
+  /// Whether the peer of a connection may be the node that its greeting says.
+  func mayGreet(_ connection: StreamConnection, as hello: StreamHello) -> Bool {
+    // Known by the path that it was reached at, whatever it says.
+    guard let seat, !connection.isOutgoing else { return true }
+    return UnixRights.mayClaim(
+      peer: UnixRights.peer(of: connection.descriptor),
+      owner: UnixRights.owner(ofSocket: seat.directory.socketPath(hello.port)))
+  }
+
   /// Takes in who the peer of a connection is.
   func settle(_ connection: StreamConnection, _ hello: StreamHello, _ now: Instant) {
     connection.hasHello = true

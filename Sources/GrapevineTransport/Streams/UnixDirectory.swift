@@ -1,8 +1,8 @@
 // The directory in which the nodes of one host meet, and who may be there.
 //
-// Whoever may write to it can be a node there, and can claim any number, as somebody at the same IP address can
-// claim any port. So its owner and mode say who belongs to the cluster: its owner alone, a group, or, where it is
-// sticky, everybody. Sockets get the same rights as the directory, because to connect is to write.
+// Whoever may write to it can be a node there. So its owner and mode say who belongs to the cluster: its owner alone, a
+// group, or, where it is sticky and nobody's but root's or this user's, everybody. A number can be claimed by the user
+// whose socket has it, and by whoever may replace that socket. Sockets get the same rights as the directory, because to connect is to write.
 
 import GrapevineCore
 
@@ -57,7 +57,13 @@ struct UnixDirectory: Sendable {
         "everybody may write to it and replace others' sockets; chmod 700 for one user, 770 for a group, "
           + "or 1777 if everybody on this machine may really be a member")
     }
-    guard status.st_uid == geteuid() || status.st_uid == 0 || isShared else {
+    let isTrusted = status.st_uid == geteuid() || status.st_uid == 0
+    guard isTrusted || mode & 0o002 == 0 else {
+      throw refuse(
+        "everybody may write to it and its owner, another user (\(status.st_uid)), may replace others' sockets; "
+          + "choose one that is root's or your own")
+    }
+    guard isTrusted || isShared else {
       throw refuse(
         "it belongs to another user (\(status.st_uid)), who alone may be there; run as that user, or have it shared with "
           + "a group: chmod 770")

@@ -62,8 +62,13 @@ package final class UnixSeat: Sendable {
   func bind() throws(TransportError) -> BoundSocket {
     let path = directory.socketPath(number)
     let socket = try BoundSocket(unix: path)
-    Self.share(path, in: directory)
-    let identity = FileIdentity(path)
+    // A mode that the system refuses leaves what the process's mask gave, which is less.
+    let (identity, _) = UnixRights.give(toSocket: path, mode: directory.fileMode, group: directory.group)
+    guard let identity else {
+      throw .directoryUnusable(
+        path: directory.path,
+        reason: "somebody replaced the socket \(path) while it was made; find out who may write there")
+    }
     held.withLock { $0?.socket = identity }
     return socket
   }
@@ -91,13 +96,13 @@ package final class UnixSeat: Sendable {
 
   private static func lock(_ number: UInt16, in directory: UnixDirectory) -> Attempt {
     let path = directory.lockPath(number)
-    while true {
+    for _ in 0..<attempts {
       let lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, directory.fileMode)
       guard lock >= 0 else {
         let error = errno
         if error == EINTR { continue }
-        // Another user's, which only that user may touch.
-        if error == EACCES || error == EPERM, FileIdentity(path) != nil { return .taken }
+        // Another user's, which only that user may touch; or a link, a directory, a socket that somebody put there.
+        if isOfPlace(error), FileIdentity(path) != nil { return .taken }
         return .failed(call: "open of \(path)", error: error)
       }
       guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
@@ -111,13 +116,27 @@ package final class UnixSeat: Sendable {
         close(lock)
         continue
       }
-      share(path, in: directory)
+      guard UnixRights.isLock(lock) else {
+        close(lock)
+        return .taken
+      }
+      UnixRights.give(toLock: lock, mode: directory.fileMode, group: directory.group)
       guard clear(directory.socketPath(number)) else {
         close(lock)
         return .taken
       }
       return .locked(lock)
     }
+    return .taken
+  }
+
+  /// How often a lock is tried that goes away meanwhile. Chosen here: far beyond what nodes do that come and go, so
+  /// that somebody who keeps replacing it costs a number and no more.
+  private static let attempts = 1_000
+
+  /// Whether an error of `open` is that of what stands at the path of the lock, and of no other number's.
+  private static func isOfPlace(_ error: Int32) -> Bool {
+    [EACCES, EPERM, ELOOP, EISDIR, ENXIO, ENODEV, EOPNOTSUPP, ETXTBSY].contains(error)
   }
 
   /// Removes the socket that the dead left at a path; false when there is something else, or somebody after all.
@@ -130,36 +149,5 @@ package final class UnixSeat: Sendable {
     if connection >= 0 { close(connection) }
     guard connection == -ECONNREFUSED || connection == -ENOENT else { return false }
     return unlink(path) == 0 || errno == ENOENT
-  }
-
-  /// Gives a file of this user the rights that the directory gives; without effect on those of others.
-  private static func share(_ path: String, in directory: UnixDirectory) {
-    if let group = directory.group { lchown(path, uid_t.max, group) }
-    chmod(path, directory.fileMode)
-  }
-}
-
-/// Which file it is, however it is called.
-struct FileIdentity: Equatable {
-  private let device: UInt64
-  private let inode: UInt64
-
-  /// That at a path, be it a link; nil when there is none.
-  init?(_ path: String) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return nil }
-    self.init(status)
-  }
-
-  /// That behind a descriptor.
-  init?(_ descriptor: Int32) {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { return nil }
-    self.init(status)
-  }
-
-  private init(_ status: stat) {
-    device = UInt64(truncatingIfNeeded: status.st_dev)
-    inode = UInt64(status.st_ino)
   }
 }
