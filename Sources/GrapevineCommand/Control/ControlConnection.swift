@@ -33,8 +33,11 @@ final class ControlConnection {
   /// - Parameters:
   ///   - value: The bytes that follow the line, if it announces any.
   ///   - lineLimit: The longest line of an answer.
+  ///   - trusted: The users one of whom the agent must be; this one and root, who can be this one anyway.
+  /// - Throws: `ControlFailure` when nobody listens, or another user does: then nothing was asked.
   init(
-    path: String, request: String, value: [UInt8] = [], lineLimit: Int = ControlConnection.lineLimit
+    path: String, request: String, value: [UInt8] = [], lineLimit: Int = ControlConnection.lineLimit,
+    trusted: [uid_t] = [geteuid(), 0]
   ) throws(ControlFailure) {
     try UnixSocket.check(path: path)
     self.path = path
@@ -48,8 +51,21 @@ final class ControlConnection {
     case ENOENT: throw ControlFailure("there is no control socket \(path)")
     default: throw ControlFailure("the agent at \(path) cannot be asked", error: -error)
     }
+    try Self.check(UnixRights.peer(of: descriptor), among: trusted, at: path)
     UnixSocket.makeNonBlocking(descriptor)
     try send(Array("\(request)\n".utf8) + value)
+  }
+
+  /// Refuses who listens at a path but is none of the users: in a directory that others may write to anybody can put a
+  /// socket where an agent's is looked for, hear what is asked and told, and make answers up.
+  private static func check(
+    _ listener: uid_t?, among trusted: [uid_t], at path: String
+  ) throws(ControlFailure) {
+    guard let listener else { throw ControlFailure("the system does not say who listens at \(path)") }
+    guard !trusted.contains(listener) else { return }
+    throw ControlFailure(
+      "another user (\(listener)) listens at \(path), and was asked nothing: if the agent is that user's, run this as "
+        + "that user, as with sudo -u '#\(listener)'; if not, name yours with --agent")
   }
 
   deinit {

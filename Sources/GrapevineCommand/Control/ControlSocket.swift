@@ -1,5 +1,7 @@
 // The socket at which an agent can be asked: made, defended against the dead and the living, removed.
 
+import GrapevineTransport
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -12,8 +14,7 @@
 struct ControlSocket: Sendable {
   let path: String
   let descriptor: Int32
-  private let device: UInt64
-  private let number: UInt64
+  private let identity: FileIdentity
 
   /// Connections that wait to be accepted. Chosen here: twice as many as are served at once.
   private static let backlog: Int32 = 32
@@ -33,13 +34,21 @@ struct ControlSocket: Sendable {
       guard error == 0 else {
         throw ControlFailure("no control socket can be made at \(path)", error: -error)
       }
-      var status = stat()
       // Before anybody can connect, which takes `listen`.
-      guard chmod(path, 0o600) == 0, lstat(path, &status) == 0, listen(descriptor, Self.backlog) == 0 else {
+      let (identity, refusal) = UnixRights.give(toSocket: path, mode: 0o600, group: nil)
+      guard let identity else {
+        throw ControlFailure(
+          "somebody replaced the control socket \(path) while it was made: choose a directory of this user with "
+            + "--control")
+      }
+      guard refusal == 0 else {
+        throw ControlFailure("the control socket \(path) cannot be used", error: refusal)
+      }
+      guard listen(descriptor, Self.backlog) == 0 else {
         throw ControlFailure("the control socket \(path) cannot be used", error: errno)
       }
       UnixSocket.makeNonBlocking(descriptor)
-      (device, number) = (UInt64(truncatingIfNeeded: status.st_dev), UInt64(status.st_ino))
+      self.identity = identity
     } catch {
       close(descriptor)
       throw error
@@ -50,11 +59,7 @@ struct ControlSocket: Sendable {
 
   /// Removes the socket from its directory, unless it is another's by now.
   func remove() {
-    var status = stat()
-    guard lstat(path, &status) == 0, UInt64(truncatingIfNeeded: status.st_dev) == device,
-      UInt64(status.st_ino) == number
-    else { return }
-    unlink(path)
+    if FileIdentity(path) == identity { unlink(path) }
   }
 
   /// Makes room for a socket where a dead process left one.

@@ -131,4 +131,43 @@ struct ControlSocketTests {
       text == "2 agents run here: choose one with --agent\n  --agent \(second.path)\n  --agent \(first.path)")
     for socket in [first, second] { close(socket.descriptor) }
   }
+
+  @Test("an agent of another user is asked nothing, and the failure says what to do")
+  func strangers() throws {
+    let folder = try Folder()
+    let socket = try ControlSocket(path: folder.place.path(number: 1))
+    defer { close(socket.descriptor) }
+    func ask(_ trusted: [uid_t]) -> String {
+      failure { _ = try ControlConnection(path: socket.path, request: "members", trusted: trusted) }
+    }
+    #expect(ask([geteuid(), 0]) == "no failure")
+    let text = ask([geteuid() &+ 1])
+    #expect(text.contains("another user (\(geteuid())) listens at \(socket.path), and was asked nothing"))
+    #expect(text.contains("sudo -u '#\(geteuid())'") && text.contains("--agent"))
+    // Of both connections only the first has brought something.
+    var bytes = [UInt8](repeating: 0, count: 64)
+    for expected in ["members\n", ""] {
+      let client = UnixSocket.accept(socket.descriptor)
+      #expect(client >= 0)
+      let count = read(client, &bytes, bytes.count)
+      #expect(String(decoding: bytes.prefix(max(0, count)), as: UTF8.self) == expected)
+      close(client)
+    }
+  }
+
+  @Test("what is put where a control socket was is neither changed nor removed")
+  func replaced() throws {
+    let folder = try Folder()
+    let socket = try ControlSocket(path: folder.path + "/1.sock")
+    defer { close(socket.descriptor) }
+    let (files, file) = (FileManager.default, folder.path + "/file")
+    try Data("text".utf8).write(to: URL(filePath: file))
+    try files.setAttributes([.posixPermissions: 0o640], ofItemAtPath: file)
+    try files.removeItem(atPath: socket.path)
+    try files.createSymbolicLink(atPath: socket.path, withDestinationPath: file)
+    #expect(failure { _ = try ControlSocket(path: socket.path) }.contains("is no socket"))
+    socket.remove()
+    #expect(try files.destinationOfSymbolicLink(atPath: socket.path) == file)
+    #expect(try folder.mode("/file") == 0o640)
+  }
 }
