@@ -81,7 +81,7 @@ final class Stranger {
   }
 
   func say(_ bytes: [UInt8]) throws {
-    let end = ContinuousClock.now + .seconds(60)
+    let end = ContinuousClock.now + .seconds(10)
     while ContinuousClock.now < end {
       let outcome = try bytes.withUnsafeBytes { bytes in
         try peer.withUnsafeBytes { try socket.send(bytes, to: socket.kind == .router ? $0 : nil) }
@@ -97,21 +97,24 @@ final class Stranger {
   }
 
   /// What it hears next; nil when that takes longer than so many milliseconds.
-  func hear(within milliseconds: Int = 60_000) throws -> [UInt8]? {
+  ///
+  /// Lets others have the thread meanwhile: what it waits for may need it.
+  func hear(within milliseconds: Int = 60_000) async throws -> [UInt8]? {
     let end = ContinuousClock.now + .milliseconds(milliseconds)
     while ContinuousClock.now < end {
       if try socket.receive() != nil {
         if socket.kind == .router { peer = Array(socket.peer) }
         return Array(socket.message)
       }
-      poller.ready(within: 10) { _ in }
+      poller.ready(within: 0) { _ in }
+      try await Task.sleep(for: .milliseconds(2))
     }
     return nil
   }
 
   /// The next tuple it hears, as `key=value`.
-  func hearTuple() throws -> String? {
-    while let bytes = try hear() {
+  func hearTuple() async throws -> String? {
+    while let bytes = try await hear() {
       let text = try bytes.withUnsafeBytes { bytes -> String? in
         guard case .publish(let key, let value, _) = try ZGossipMessage(decoding: bytes) else { return nil }
         return String(decoding: key, as: UTF8.self) + "=" + String(decoding: value, as: UTF8.self)
@@ -122,8 +125,8 @@ final class Stranger {
   }
 
   /// Waits for a message of the given kind.
-  func hears(_ kind: ZGossipKind) throws -> Bool {
-    while let bytes = try hear() {
+  func hears(_ kind: ZGossipKind) async throws -> Bool {
+    while let bytes = try await hear() {
       if bytes.count > 2, bytes[2] == kind.rawValue { return true }
     }
     return false
