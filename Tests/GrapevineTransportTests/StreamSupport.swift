@@ -101,14 +101,27 @@ final class StreamPlace {
     kind == .tcp ? Endpoint(ipv4: 0x7f00_0001, port: number) : Endpoint(unix: number)
   }
 
-  func transport(_ number: UInt16 = 0, _ change: (inout StreamConfiguration) -> Void = { _ in }) throws
-    -> StreamTransport
+  func transport(_ number: UInt16 = 0, _ change: (inout StreamConfiguration) -> Void = { _ in })
+    throws(TransportError) -> StreamTransport
   {
     var configuration = StreamConfiguration()
     change(&configuration)
     return kind == .tcp
       ? try StreamTransport(bind: endpoint(number), configuration: configuration)
       : try StreamTransport(directory: directory, number: number, configuration: configuration)
+  }
+
+  /// A transport where another one was. A process that another test is just starting may still hold the port.
+  func transportAgain(_ number: UInt16) throws -> StreamTransport {
+    for _ in 0..<600 {
+      do throws(TransportError) {
+        return try transport(number)
+      } catch {
+        guard case .addressInUse = error else { throw error }
+        poll(nil, 0, 100)
+      }
+    }
+    return try transport(number)
   }
 }
 

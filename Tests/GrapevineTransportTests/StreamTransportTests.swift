@@ -136,7 +136,7 @@ struct StreamTransportTests {
     let before = sender.streams.dropsUnreachable
     sender.send([[2], [3]], to: target)
     #expect(sender.streams.dropsUnreachable == before + 2 && sender.streams.connectFailures == 1)
-    let late = try place.transport(target.port)
+    let late = try place.transportAgain(target.port)
     bench.transports.append(late)
     bench.arrived.append([])
     #expect(
@@ -157,7 +157,7 @@ struct StreamTransportTests {
     stays.send([[1]], to: target)
     #expect(bench.drive { bench.bytes(1) == [[1]] })
     bench.transports.removeLast()
-    bench.transports.append(try place.transport(target.port))
+    bench.transports.append(try place.transportAgain(target.port))
     bench.arrived[1] = []
     if peerFirst { bench.transports[1].send([[2]], to: stays.localEndpoint) }
     #expect(

@@ -41,9 +41,10 @@ enum HostileBenchmark {
         note: "of \(Row.text(end.sent)) sent: \(end.reasons)"))
     report.add(
       Row(
-        "sealed.hostile.accepted", [end.accepted + end.strange], "datagrams", reach: .atMost(0), everyRun: true,
-        note: "a second time, or with a content that is none; besides, \(Row.text(end.late)) frames that the network "
-          + "had lost came from who had heard them"))
+        "sealed.hostile.accepted", [end.accepted + end.strange], "datagrams", reach: .atMost(0),
+        everyRun: true,
+        note: "a second time, or with a content that is none; besides, \(Row.text(end.late)) frames that the "
+          + "network had lost came from who had heard them"))
     report.add(
       Row(
         "sealed.hostile.damage", [end.damage], "messages", reach: .atMost(0), everyRun: true,
