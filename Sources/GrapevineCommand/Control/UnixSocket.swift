@@ -1,6 +1,7 @@
 // Unix stream sockets: the few calls that both ends of a control socket need.
 
 import GrapevineConsole
+import GrapevineTransport
 
 #if canImport(Glibc)
   import Glibc
@@ -13,7 +14,7 @@ import GrapevineConsole
 /// Calls on Unix stream sockets; those that can fail return minus the error number.
 enum UnixSocket {
   /// The longest path of a socket, in bytes: `sun_path` less the zero behind it; 107 on Linux, 103 on Darwin.
-  static let pathLimit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+  static let pathLimit = UnixPath.limit
 
   /// Refuses what cannot be the path of a socket.
   static func check(path: String) throws(ControlFailure) {
@@ -97,16 +98,6 @@ enum UnixSocket {
   private static func withAddress(
     of path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
   ) -> Int32 {
-    let bytes = Array(path.utf8)
-    guard bytes.count <= pathLimit else { return -ENAMETOOLONG }
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-    let result = withUnsafePointer(to: &address) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
-    return result < 0 ? -errno : result
+    -UnixPath.with(path) { body($0, $1) == 0 ? 0 : errno }
   }
 }

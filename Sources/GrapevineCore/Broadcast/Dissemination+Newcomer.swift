@@ -61,7 +61,7 @@ extension Dissemination {
   }
 
   /// Lets what names history go on.
-  mutating func endCatchUp(counters: inout Counters, into effects: inout Effects) {
+  private mutating func endCatchUp(counters: inout Counters, into effects: inout Effects) {
     order.history.isCatchingUp = false
     guard order.held.count > 0 else { return }
     order.held.wake(historyName)

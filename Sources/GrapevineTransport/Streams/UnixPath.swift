@@ -9,12 +9,14 @@
 #endif
 
 /// Paths of Unix sockets.
-enum UnixPath {
+package enum UnixPath {
   /// The longest, in bytes: `sun_path` less the zero behind it; 107 on Linux, 103 on Darwin.
-  static let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
+  package static let limit = MemoryLayout.size(ofValue: sockaddr_un().sun_path) - 1
 
   /// Runs a call with a path as socket address; its result, which is 0 or an error number.
-  static func with(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+  package static func with(
+    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+  ) -> Int32 {
     let bytes = Array(path.utf8)
     guard bytes.count <= limit else { return ENAMETOOLONG }
     var address = sockaddr_un()
